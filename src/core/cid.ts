@@ -1,0 +1,46 @@
+import { CID } from 'multiformats/cid'
+import { PrsmError } from './errors.ts'
+
+/** Multicodec codes this project reads (multicodec table). */
+export const RAW = 0x55
+export const DAG_PB = 0x70
+
+/** Parses a CID of any version and base that multiformats knows without configuration. Throws INVALID_CID. */
+export function parseCid(text: string): CID {
+  try {
+    return CID.parse(text)
+  } catch (cause) {
+    throw new PrsmError('INVALID_CID', `not a CID: ${JSON.stringify(text.slice(0, 120))}`, {
+      cause,
+      hint: 'a CID looks like bafkrei… or Qm…; see `prsm ls` or the list of uploads',
+    })
+  }
+}
+
+/** What is asked for: a root and the names that lead from it to the content. */
+export type Target = { readonly root: CID; readonly path: readonly string[] }
+
+/**
+ * Parses `CID`, `CID/a/b`, `/ipfs/CID/a/b` or `ipfs://CID/a/b`. Names are taken as they stand (not
+ * percent-decoded); empty ones are dropped. Throws INVALID_CID, and INVALID_INPUT for `.` and `..`.
+ */
+export function parseTarget(text: string): Target {
+  const bare = text.replace(/^ipfs:\/\//, '').replace(/^\/ipfs\//, '')
+  const [cid = '', ...rest] = bare.split('/')
+  return { root: parseCid(cid), path: pathNames(rest) }
+}
+
+/** Checks the names of a path inside a DAG. Throws INVALID_INPUT. */
+export function pathNames(parts: readonly string[]): readonly string[] {
+  const names = parts.filter((name) => name !== '')
+  const bad = names.find((name) => name === '.' || name === '..' || name.includes('\0'))
+  if (bad === undefined) return names
+  throw new PrsmError('INVALID_INPUT', `the path has the name ${JSON.stringify(bad)}`, {
+    hint: 'name what you want from the root down, without . and ..',
+  })
+}
+
+/** `CID/a/b`, as `parseTarget` reads it. */
+export function formatTarget(target: Target): string {
+  return [target.root.toString(), ...target.path].join('/')
+}

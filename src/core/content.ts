@@ -1,0 +1,90 @@
+/** What is told while bytes move. `bytesTotal`, `percent` and `remainingMs` only where the size is known. */
+export type Progress = {
+  readonly bytesDone: number
+  readonly bytesTotal?: number
+  /** 0 to 100. */
+  readonly percent?: number
+  readonly elapsedMs: number
+  readonly remainingMs?: number
+}
+
+export type OnProgress = (progress: Progress) => void
+
+/**
+ * One thing in a folder, in the order of a walk. `path` is relative to the folder's root, its names
+ * joined by `/`, without `.`, `..` or an empty name. The content of a file is consumed before the
+ * next entry is asked for, or not at all.
+ */
+export type FolderEntry =
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 'file'
+      readonly path: string
+      readonly size: number
+      readonly content: AsyncIterable<Uint8Array>
+    }
+
+export type UploadResult = {
+  readonly cid: string
+  /** Bytes of the file, or of all files of the folder together. */
+  readonly bytes: number
+  /** Hex. Of the file's bytes; of a folder: of its manifest (see `manifest.ts`). */
+  readonly sha256: string
+  readonly filename: string
+  readonly contentType: string
+  /** False when this caller had stored the same content under the same name before. */
+  readonly created: boolean
+  /** Bytes of blocks that had to be stored, and of those that were there. */
+  readonly newBytes: number
+  readonly reusedBytes: number
+  readonly durationMs: number
+}
+
+/** One row of the list of uploads. `createdAt` is ISO 8601 in UTC. */
+export type UploadRecord = {
+  readonly id: number
+  readonly cid: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly filename: string
+  readonly contentType: string
+  readonly createdAt: string
+}
+
+/** A page of uploads, newest first; `next` goes into `before` to get the following page. */
+export type UploadPage = { readonly uploads: readonly UploadRecord[]; readonly next?: number }
+
+export type ListOptions = { readonly limit?: number; readonly before?: number }
+
+/** What a CID (with a path) is. `bytes` of a directory is the sum its DAG declares (Tsize). */
+export type ContentStat = {
+  readonly cid: string
+  readonly kind: 'file' | 'directory'
+  /** Content bytes of a file; of a directory the cumulative size of its DAG. */
+  readonly bytes: number
+  /** Children of the root block: chunks of a file, entries or shards of a directory. */
+  readonly links: number
+  readonly codec: 'raw' | 'dag-pb'
+  readonly sharded: boolean
+}
+
+export type DirectoryEntry = {
+  readonly name: string
+  readonly cid: string
+  readonly kind: 'file' | 'directory' | 'symlink'
+  /** Content bytes of a file; of a directory the cumulative size of its DAG. */
+  readonly bytes: number
+}
+
+export type NodeStatus = {
+  readonly version: string
+  readonly dataDir: string | null
+  readonly startedAt: string
+  readonly uptimeSeconds: number
+  readonly blocks: number
+  /** Bytes of the blocks stored. */
+  readonly blockBytes: number
+  readonly uploads: number
+  /** Bytes of the files uploaded, each counted as often as it was uploaded. */
+  readonly uploadBytes: number
+}

@@ -1,0 +1,49 @@
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+/** Every number a user can hit, with its unit and its reason. What is configurable has its default here. */
+export const limits = {
+  /** Bytes of one file, at every door. The original's figure; `PRSM_MAX_FILE_SIZE`, 0 = no limit but the disk. */
+  maxFileBytes: GIB,
+  /** Bytes of one block we accept: what Bitswap peers and gateways exchange (specs: 2 MiB). */
+  maxBlockBytes: 2 * MIB,
+  /** Bytes of a block kept inside `blocks.db`; larger ones are files. Kept in the format stamp. */
+  inlineBlockBytes: 64 * KIB,
+  /** Bytes of one checksummed segment of a block file. Part of the format. */
+  segmentBytes: 64 * KIB,
+  /** Block files in one directory: one directory sync covers them all. */
+  filesPerDirectory: 4096,
+  /** Bytes one lease may have written and not yet synced. */
+  leaseDirtyBytes: 64 * MIB,
+  /** Nodes from the root of a DAG to a leaf. A balanced file of 1,024 links a node needs 4 for a tebibyte. */
+  maxDagDepth: 128,
+  /** Entries of one folder with all below it: what one upload, listing or download walks. */
+  maxFolderEntries: 1_000_000,
+  /** Components of a path inside a folder. */
+  maxPathDepth: 256,
+  /** UTF-8 bytes of one name in a folder (what Linux file systems take). */
+  maxNameBytes: 255,
+  /** UTF-8 bytes of a path. */
+  maxPathBytes: 4096,
+  /** UTF-8 bytes of `filename` and of `contentType`. */
+  maxFilenameBytes: 255,
+  maxContentTypeBytes: 255,
+  /** Bytes the reader holds ahead of a consumer. */
+  readAheadBytes: 8 * MIB,
+  /** Bytes `.bytes()` collects when the caller names no `maxBytes`. */
+  collectBytes: 256 * MIB,
+  /** Rows a page of a list may have, and has when nobody says. */
+  maxPageRows: 1000,
+  defaultPageRows: 100,
+  /** What is read and dropped of a body that was refused, so that the client sees the answer. */
+  refusedBodyBytes: 64 * MIB,
+  refusedBodyMs: 10_000,
+  /** Milliseconds a body may go without a byte, and a shut-down may wait for running requests. */
+  idleBodyMs: 60_000,
+  drainMs: 10_000,
+  /** Bytes of a `-wal` file above which it is checkpointed. */
+  walCheckpointBytes: 24 * MIB,
+  /** Milliseconds of work in one transaction of the write queue. */
+  writeBatchMs: 5,
+} as const

@@ -1,0 +1,98 @@
+import type { CID } from 'multiformats/cid'
+import type {
+  ContentStat,
+  DirectoryEntry,
+  FolderEntry,
+  ListOptions,
+  NodeStatus,
+  OnProgress,
+  UploadPage,
+  UploadResult,
+} from './content.ts'
+
+/** Bytes as they come: a string is UTF-8 text. */
+export type ByteSource =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | AsyncIterable<Uint8Array | string>
+  | Iterable<Uint8Array>
+  | ReadableStream<Uint8Array>
+
+/**
+ * What can be uploaded. A bare string is *content*; a file or folder is `{ path }` or a `file:` URL.
+ * Symbolic links of a folder are refused with their name, or followed with `dereference`.
+ */
+export type UploadSource =
+  | ByteSource
+  | URL
+  | { readonly path: string; readonly dereference?: boolean }
+  | { readonly entries: AsyncIterable<FolderEntry> }
+
+export type UploadOptions = {
+  /** Default: the name of the file or folder, else `content`. At most 255 UTF-8 bytes, no `/`. */
+  readonly filename?: string
+  /** Default: `application/octet-stream`; of a folder `application/x-directory`. */
+  readonly contentType?: string
+  /** Hex. The upload fails with SHA256_MISMATCH when the bytes (or the folder's manifest) have another. */
+  readonly expectedSha256?: string
+  /** Bytes to come, when the caller knows and the source does not tell: refused early when over a limit. */
+  readonly bytesTotal?: number
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+export type DownloadOptions = {
+  /** First byte wanted. Default 0. Beyond the end: INVALID_RANGE. */
+  readonly offset?: number
+  /** Bytes wanted; clipped at the end of the file. Default: all. */
+  readonly length?: number
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+/** A file on its way: iterate it once, or collect it. Nothing is read before that. */
+export interface Download extends AsyncIterable<Uint8Array> {
+  /** All bytes in one array. Throws INVALID_INPUT when there are more than `maxBytes` (default 256 MiB). */
+  bytes(options?: { readonly maxBytes?: number }): Promise<Uint8Array>
+}
+
+export type DownloadToOptions = {
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+export type DownloadToResult = {
+  readonly cid: string
+  readonly kind: 'file' | 'directory'
+  /** Absolute. */
+  readonly path: string
+  /** Bytes of the file, or of all files of the folder. */
+  readonly bytes: number
+  readonly files: number
+  readonly durationMs: number
+}
+
+/** `CID`, `CID/path`, `/ipfs/CID/path` or a CID object. */
+export type ContentId = string | CID
+
+export type SignalOptions = { readonly signal?: AbortSignal }
+
+/** What a node does; its HTTP client has the same methods. All reject with `PrsmError`. */
+export interface Storage {
+  upload(source: UploadSource, options?: UploadOptions): Promise<UploadResult>
+  download(content: ContentId, options?: DownloadOptions): Download
+  /** A file or folder to `path`, which must not exist: written beside it, synced, renamed. */
+  downloadTo(
+    content: ContentId,
+    path: string,
+    options?: DownloadToOptions,
+  ): Promise<DownloadToResult>
+  stat(content: ContentId, options?: SignalOptions): Promise<ContentStat>
+  /** The entries of a directory, one by one; of a file: NOT_A_DIRECTORY. */
+  ls(content: ContentId, options?: SignalOptions): AsyncIterable<DirectoryEntry>
+  /** Uploads, newest first. */
+  list(options?: ListOptions): Promise<UploadPage>
+  status(): Promise<NodeStatus>
+}
