@@ -16,10 +16,21 @@ export const OCTETS = 'application/octet-stream'
 const sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hex digits')
 const bytes = z.int().nonnegative()
 
+const fitsName = (name: string) => Buffer.byteLength(name) <= limits.maxFilenameBytes
+
 export const uploadQuery = z.strictObject({
   filename: z.string().min(1).exactOptional(),
   contentType: z.string().min(1).exactOptional(),
   expectedSha256: sha256.exactOptional(),
+})
+
+/** `filename` is the name the download is saved under. */
+export const downloadQuery = z.strictObject({
+  filename: z
+    .string()
+    .regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u, 'must be a plain name')
+    .refine(fitsName, `must have at most ${limits.maxFilenameBytes} bytes`)
+    .exactOptional(),
 })
 
 export const listQuery = z.strictObject({
@@ -69,6 +80,12 @@ export const directoryEntry = z.object({
   kind: z.enum(['file', 'directory', 'symlink']),
   bytes,
 })
+
+/** A whole listing; as NDJSON each line is an entry, and the last `{"error": problem}` when it broke off. */
+export const listing = z.object({ cid: z.string(), entries: z.array(directoryEntry) })
+
+/** `draining`: no new requests are taken, running ones are ended. */
+export const health = z.object({ status: z.enum(['ok', 'draining']), version: z.string() })
 
 export const nodeStatus = z.object({
   version: z.string(),

@@ -31,6 +31,16 @@ export const limits = {
   maxContentTypeBytes: 255,
   /** Bytes the reader holds ahead of a consumer. */
   readAheadBytes: 8 * MIB,
+  /** Blocks the reader holds ahead of a consumer, however small they say they are. */
+  readAheadBlocks: 32,
+  /** Bytes of interior nodes one reader or walk holds: a path of honest ones is far below. */
+  maxHeldNodeBytes: 32 * MIB,
+  /** Bytes of decoded interior nodes a node keeps for the next reader: those of some 200 GiB of files. */
+  nodeCacheBytes: 16 * MIB,
+  /** Bytes a CID may carry in itself (identity multihash), as in other implementations. */
+  maxIdentityBytes: 128,
+  /** Bytes of blocks an import has handed to the store and not yet got its answer for. */
+  importAheadBytes: 16 * MIB,
   /** Bytes `.bytes()` collects when the caller names no `maxBytes`. */
   collectBytes: 256 * MIB,
   /** Rows a page of a list may have, and has when nobody says. */
@@ -42,8 +52,18 @@ export const limits = {
   /** Milliseconds a body may go without a byte, and a shut-down may wait for running requests. */
   idleBodyMs: 60_000,
   drainMs: 10_000,
+  /** Bytes of the head of a request, its URL with it, and of the URL: a path of 4,096 bytes, all encoded. */
+  maxHeadBytes: 32 * KIB,
+  maxUrlBytes: 16 * KIB,
+  /** What a form may add to the file in it before its announced length says it is too large. */
+  formOverheadBytes: 64 * KIB,
+  /** Milliseconds the head of a request may take, and an idle connection is kept open. */
+  headMs: 10_000,
+  keepAliveMs: 30_000,
   /** Bytes of a `-wal` file above which it is checkpointed. */
   walCheckpointBytes: 24 * MIB,
   /** Milliseconds of work in one transaction of the write queue. */
   writeBatchMs: 5,
+  /** Milliseconds a write waits while another program has the database locked. */
+  writeLockMs: 10_000,
 } as const

@@ -1,0 +1,285 @@
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import type { BlockSource, GetOptions, Part } from '../core/block-source.ts'
+import { RAW } from '../core/cid.ts'
+import { PrsmError, systemCode } from '../core/errors.ts'
+import type { FilePort } from '../core/file-port.ts'
+import { limits } from '../core/limits.ts'
+import type { Database } from '../db/database.ts'
+import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, recordDamage } from './block-index.ts'
+import { FileBlocks } from './file-blocks.ts'
+import { Intake } from './intake.ts'
+import { Lease } from './lease.ts'
+import { linksOf } from './links.ts'
+import { inlineBlock, keyOf, matches } from './multihash.ts'
+import { createPending, type Pending } from './pending.ts'
+import { cover, segmentsMatch } from './segments.ts'
+import { toStorageError } from './storage-errors.ts'
+
+export type BlockStoreInit = {
+  readonly db: Database
+  /** The folder of the block files, absolute; null keeps every block in the database (memory). */
+  readonly path: string | null
+  readonly files: FilePort
+  /** Bytes up to which a block stays in the database: the figure of the store's format stamp. */
+  readonly inlineBytes?: number
+  /** Files written at the same time. Default 2: a host app's thread pool has four threads. */
+  readonly writers?: number
+}
+
+/** What a put found: a block to wait for, or one that is safely there. */
+export type Admission = {
+  readonly pending: Pending | undefined
+  readonly fresh: boolean
+}
+
+/** Opens the store: reads where it stands and removes what a crash left unnamed. */
+export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> {
+  const { db, path, files } = init
+  if (path === null) return new BlockStore(init, undefined)
+  const blocks = new FileBlocks({
+    path,
+    files,
+    locate: (cid) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory ?? undefined,
+    last: blockIndex.lastDirectory(db.reader),
+  })
+  await blocks.open()
+  await blocks.sweepDebris(
+    blockIndex.meta(db.reader, 'unclean_directory'),
+    (cid, directory) =>
+      blockIndex.find(db.reader, cid.multihash.bytes)?.directory === directory,
+  )
+  return new BlockStore(init, blocks)
+}
+
+/**
+ * Blocks by their multihash, durable and checked. What is put is stored under a lease; what is read
+ * is verified, whole blocks against their CID, parts against the checksums of their segments.
+ */
+export class BlockStore implements BlockSource, AsyncDisposable {
+  readonly #db: Database
+  readonly #files: FileBlocks | undefined
+  readonly #intake: Intake
+  readonly #inlineBytes: number
+  readonly #epoch: number
+  #closed = false
+
+  constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
+    this.#db = init.db
+    this.#files = files
+    this.#epoch = blockIndex.meta(init.db.reader, 'epoch')
+    this.#inlineBytes =
+      files === undefined ? limits.maxBlockBytes : (init.inlineBytes ?? limits.inlineBlockBytes)
+    this.#intake = new Intake({
+      db: init.db,
+      files,
+      epoch: this.#epoch,
+      writers: init.writers ?? 2,
+    })
+  }
+
+  /** A scope for writing: its blocks are durable after `sync()`, and no collection takes them before. */
+  lease(): Lease {
+    if (this.#closed) throw new PrsmError('NODE_CLOSED', 'the node is closed')
+    return new Lease(this, this.#intake)
+  }
+
+  /** Blocks stored and their bytes together. */
+  totals(): { readonly blocks: number; readonly bytes: number } {
+    const { reader } = this.#db
+    return { blocks: blockIndex.meta(reader, 'blocks'), bytes: blockIndex.meta(reader, 'bytes') }
+  }
+
+  has(cid: CID): boolean {
+    if (inlineBlock(cid) !== undefined || this.#intake.find(keyOf(cid)) !== undefined) return true
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    return row !== undefined && row.place !== ABSENT
+  }
+
+  async get(cid: CID, { signal }: GetOptions = {}): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    const held = inlineBlock(cid) ?? this.#heldBytes(cid)
+    if (held !== undefined) return held
+    const place = this.#locate(cid)
+    const bytes =
+      'bytes' in place ? place.bytes : await this.#readFile(cid, place, { offset: 0, length: place.size })
+    if (!matches(cid, bytes)) throw this.#damaged(cid, 'its bytes do not hash to its CID')
+    return bytes
+  }
+
+  async getPart(cid: CID, part: Part, { signal }: GetOptions = {}): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    const held = inlineBlock(cid) ?? this.#heldBytes(cid)
+    if (held !== undefined) return slice(cid, held, part)
+    const place = this.#locate(cid)
+    if ('bytes' in place) return slice(cid, await this.get(cid), part)
+    assertInside(cid, place.size, part)
+    const covering = cover(part, place.size)
+    const bytes = await this.#readFile(cid, place, covering)
+    if (!segmentsMatch(bytes, covering.offset, place.segments)) {
+      throw this.#damaged(cid, 'a segment does not agree with its checksum')
+    }
+    const start = part.offset - covering.offset
+    return bytes.subarray(start, start + part.length)
+  }
+
+  /** CIDs of all stored blocks, with the raw codec: the index knows multihashes. */
+  *list(): Generator<CID> {
+    let after = 0
+    for (;;) {
+      const rows = blockIndex.page(this.#db.reader, after, 1000)
+      if (rows.length === 0) return
+      for (const { id, multihash } of rows) {
+        yield CID.createV1(RAW, Digest.decode(multihash))
+        after = id
+      }
+    }
+  }
+
+  /** Takes a block away; one that is not there is no error. No flow of content calls this. */
+  async delete(cid: CID): Promise<void> {
+    const key = keyOf(cid)
+    for (;;) {
+      const pending = this.#intake.find(key)
+      if (pending === undefined) break
+      this.#intake.flush()
+      await pending.durable.catch(() => {})
+    }
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    if (row === undefined || row.place === ABSENT) return
+    await this.#intake.remove(createPending({ cid, key, size: 0, deleting: true }), row)
+  }
+
+  /** Takes a checked block in, for a lease. One block put by many at once is one write. */
+  async admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
+    const key = keyOf(cid)
+    const links = cid.code === RAW ? [] : linksOf(cid, bytes)
+    for (;;) {
+      const pending = this.#intake.find(key)
+      if (pending !== undefined) {
+        if (joins(pending, cid, links)) return { pending, fresh: false }
+        await pending.durable.catch(() => {})
+        continue
+      }
+      const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+      const stands = row !== undefined && (await this.#stands(cid, row))
+      if (this.#intake.find(key) !== undefined) continue
+      if (stands) return { pending: this.#refresh(cid, row, links), fresh: false }
+      return { pending: this.#store(cid, bytes, links, row), fresh: true }
+    }
+  }
+
+  /** Waits for what is on its way. The database is closed by who opened it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await this.#intake.drain()
+  }
+
+  #store(cid: CID, bytes: Uint8Array, links: readonly CID[], row: BlockRow | undefined): Pending {
+    const inline = bytes.byteLength <= this.#inlineBytes
+    const pending = createPending({
+      cid,
+      key: keyOf(cid),
+      size: bytes.byteLength,
+      bytes,
+      ...(inline ? { content: { place: INLINE, bytes } } : {}),
+      replaces: row?.directory ?? undefined,
+    })
+    if (cid.code !== RAW) pending.links.set(cid.code, links)
+    this.#intake.add(pending)
+    return pending
+  }
+
+  /** A stored block whose row has to change: a new generation, or links under another codec. */
+  #refresh(cid: CID, row: BlockRow, links: readonly CID[]): Pending | undefined {
+    const linked = cid.code === RAW || blockIndex.hasLinks(this.#db.reader, row.id, cid.code)
+    if (linked && row.epoch === this.#epoch) return undefined
+    const pending = createPending({
+      cid,
+      key: keyOf(cid),
+      size: row.size,
+      content: { place: 'stored' },
+    })
+    if (!linked) pending.links.set(cid.code, links)
+    this.#intake.add(pending)
+    return pending
+  }
+
+  /** True when a row's block can be relied on: a file is there with its length, nothing found it damaged. */
+  async #stands(cid: CID, row: BlockRow): Promise<boolean> {
+    if (row.place === ABSENT || blockIndex.isDamaged(this.#db.reader, row.id)) return false
+    if (row.place !== FILE || row.directory === null) return true
+    try {
+      return (await this.#files?.sizeOf(cid, row.directory)) === row.size
+    } catch (error) {
+      throw toStorageError(error, `the file of block ${cid}`)
+    }
+  }
+
+  #heldBytes(cid: CID): Uint8Array | undefined {
+    return this.#intake.find(keyOf(cid))?.bytes
+  }
+
+  #locate(cid: CID): Located {
+    const content = this.#intake.find(keyOf(cid))?.content
+    if (content?.place === FILE) return content
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    if (row === undefined || row.place === ABSENT) {
+      throw new PrsmError('CONTENT_NOT_FOUND', `block ${cid} is not stored here`)
+    }
+    if (row.place === FILE && row.directory !== null && row.segments !== null) {
+      return { size: row.size, directory: row.directory, segments: row.segments }
+    }
+    const bytes = blockIndex.inlineBytes(this.#db.reader, row.id)
+    if (bytes === undefined) throw this.#damaged(cid, 'its bytes are missing from the index')
+    return { bytes }
+  }
+
+  async #readFile(cid: CID, place: FilePlace, part: Part): Promise<Uint8Array> {
+    if (this.#files === undefined) throw new Error('a store in memory has no files')
+    try {
+      const path = this.#files.pathOf(cid, place.directory)
+      const bytes = await this.#files.read(path, part.offset, part.length)
+      if (bytes.byteLength === part.length) return bytes
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw toStorageError(error, `the file of block ${cid}`)
+      throw this.#damaged(cid, 'its file is missing', error)
+    }
+    throw this.#damaged(cid, 'its file is too short')
+  }
+
+  /** Remembers the damage, so that the next put writes the block anew; a read never gives it out. */
+  #damaged(cid: CID, what: string, cause?: unknown): PrsmError {
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    if (row !== undefined) {
+      this.#db.write((writer) => recordDamage(writer, row.id)).catch(() => {})
+    }
+    return new PrsmError('BLOCK_CORRUPT', `block ${cid} is damaged: ${what}`, {
+      cause,
+      hint: 'store the content again (`prsm add`): the block is then written anew',
+      details: { cid: cid.toString() },
+    })
+  }
+}
+
+type FilePlace = { readonly size: number; readonly directory: number; readonly segments: Uint8Array }
+type Located = FilePlace | { readonly bytes: Uint8Array }
+
+/** Adds a put to an entry that is under way, unless its row is being committed without these links. */
+function joins(pending: Pending, cid: CID, links: readonly CID[]): boolean {
+  if (pending.deleting) return false
+  if (cid.code === RAW || pending.links.has(cid.code)) return true
+  if (pending.taken) return false
+  pending.links.set(cid.code, links)
+  return true
+}
+
+function slice(cid: CID, bytes: Uint8Array, part: Part): Uint8Array {
+  assertInside(cid, bytes.byteLength, part)
+  return bytes.subarray(part.offset, part.offset + part.length)
+}
+
+function assertInside(cid: CID, size: number, { offset, length }: Part): void {
+  if (offset >= 0 && length >= 0 && offset + length <= size) return
+  throw new PrsmError('INVALID_RANGE', `block ${cid} has ${size} bytes, not ${offset}+${length}`)
+}

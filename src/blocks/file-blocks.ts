@@ -1,0 +1,178 @@
+import { basename, join } from 'node:path'
+import { FsBlockstore } from 'blockstore-fs'
+import { base32upper } from 'multiformats/bases/base32'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { RAW } from '../core/cid.ts'
+import { systemCode } from '../core/errors.ts'
+import type { FilePort } from '../core/file-port.ts'
+import { limits } from '../core/limits.ts'
+
+const EXTENSION = '.data'
+
+export type FileBlocksInit = {
+  /** The folder of the block files, absolute. */
+  readonly path: string
+  readonly files: FilePort
+  /** The directory the index has for a block's file, or undefined. */
+  readonly locate: (cid: CID) => number | undefined
+  /** The last directory in use and how many files it has. */
+  readonly last: { readonly directory: number; readonly count: number }
+}
+
+/**
+ * Block files: `blocks/<directory>/<multihash in base32>.data`. Directories are numbered and filled in
+ * order of allocation, 4,096 files each, so that one directory sync covers many new files. A file
+ * counts only when a row of the index names it.
+ */
+export class FileBlocks extends FsBlockstore {
+  readonly #files: FilePort
+  #directory: number
+  #count: number
+  readonly #made = new Map<number, Promise<void>>()
+
+  constructor({ path, files, locate, last }: FileBlocksInit) {
+    super(path, {
+      shardingStrategy: {
+        extension: EXTENSION,
+        encode: (cid) => ({
+          dir: directoryName(locate(cid) ?? this.#directory),
+          file: fileName(cid),
+        }),
+        decode: decodeFileName,
+      },
+    })
+    this.#files = files
+    this.#directory = last.directory
+    this.#count = last.count
+  }
+
+  /** The directory that is being filled. */
+  get currentDirectory(): number {
+    return this.#directory
+  }
+
+  pathOf(cid: CID, directory: number): string {
+    return join(this.path, directoryName(directory), fileName(cid))
+  }
+
+  /** Picks the directory for one more file. */
+  allocate(): number {
+    if (this.#count >= limits.filesPerDirectory) {
+      this.#directory += 1
+      this.#count = 0
+    }
+    this.#count += 1
+    return this.#directory
+  }
+
+  /** Writes a block under its final name and syncs its bytes. What stood there without a row is replaced. */
+  async write(cid: CID, bytes: Uint8Array, directory: number): Promise<void> {
+    await this.#makeDirectory(directory)
+    const path = this.pathOf(cid, directory)
+    const file = await this.#create(path)
+    try {
+      await file.write(bytes, 0)
+      await file.datasync()
+    } catch (error) {
+      await this.#files.unlink(path).catch(() => {})
+      throw error
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Reads `length` bytes at `offset`; fewer come back when the file is shorter. */
+  async read(path: string, offset: number, length: number): Promise<Uint8Array> {
+    const file = await this.#files.open(path, 'r')
+    try {
+      const buffer = Buffer.allocUnsafeSlow(length)
+      let done = 0
+      while (done < length) {
+        const count = await file.read(buffer.subarray(done), offset + done)
+        if (count === 0) break
+        done += count
+      }
+      return done === length ? buffer : buffer.subarray(0, done)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Bytes of a block's file, or undefined when there is none. */
+  async sizeOf(cid: CID, directory: number): Promise<number | undefined> {
+    try {
+      return await this.#files.size(this.pathOf(cid, directory))
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  async remove(cid: CID, directory: number): Promise<void> {
+    await this.#files.unlink(this.pathOf(cid, directory))
+  }
+
+  async syncDirectory(directory: number): Promise<void> {
+    await this.#files.syncDirectory(join(this.path, directoryName(directory)))
+  }
+
+  /**
+   * Removes files that no row names, from `directory` on: what a crash left between a write and its
+   * commit. Returns how many. `named` says whether the index has the file where it stands.
+   */
+  async sweepDebris(
+    directory: number,
+    named: (cid: CID, directory: number) => boolean,
+  ): Promise<number> {
+    let removed = 0
+    for (const name of await this.#files.list(this.path)) {
+      const number = Number.parseInt(name, 10)
+      if (directoryName(number) !== name || number < directory) continue
+      for (const file of await this.#files.list(join(this.path, name))) {
+        if (file.endsWith(EXTENSION) && named(decodeFileName(file), number)) continue
+        await this.#files.unlink(join(this.path, name, file))
+        removed += 1
+      }
+    }
+    return removed
+  }
+
+  async #create(path: string) {
+    try {
+      return await this.#files.open(path, 'wx')
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error
+      await this.#files.unlink(path)
+      return this.#files.open(path, 'wx')
+    }
+  }
+
+  #makeDirectory(directory: number): Promise<void> {
+    const made = this.#made.get(directory)
+    if (made !== undefined) return made
+    const making = this.#make(directory)
+    this.#made.set(directory, making)
+    making.catch(() => this.#made.delete(directory))
+    return making
+  }
+
+  async #make(directory: number): Promise<void> {
+    await this.#files.mkdir(join(this.path, directoryName(directory)))
+    await this.#files.syncDirectory(this.path)
+  }
+}
+
+function directoryName(directory: number): string {
+  return String(directory).padStart(7, '0')
+}
+
+function fileName(cid: CID): string {
+  return `${base32upper.encode(cid.multihash.bytes)}${EXTENSION}`
+}
+
+/** The CID a file name stands for, with the raw codec: the name has only the multihash. */
+function decodeFileName(path: string): CID {
+  const name = basename(path).slice(0, -EXTENSION.length)
+  return CID.createV1(RAW, Digest.decode(base32upper.decode(name)))
+}

@@ -1,0 +1,131 @@
+import type { CID } from 'multiformats/cid'
+import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { BlockStore } from './block-store.ts'
+import type { Intake } from './intake.ts'
+import { inlineBlock, matches } from './multihash.ts'
+import type { Pending } from './pending.ts'
+
+export type PutOptions = {
+  /** True when the caller has just computed the CID from these very bytes. */
+  readonly hashed?: boolean
+}
+
+/**
+ * A scope for writing blocks. After `sync()` every block it put *or met* is durable. Disposing it
+ * lets go: blocks that were put stay, collectable. At most 64 MiB are written and not yet synced.
+ */
+export class Lease implements AsyncDisposable {
+  readonly #store: BlockStore
+  readonly #intake: Intake
+  readonly #open = new Set<Pending>()
+  #failure: unknown
+  #dirty = 0
+  #room: PromiseWithResolvers<void> | undefined
+  #newBytes = 0
+  #reusedBytes = 0
+
+  constructor(store: BlockStore, intake: Intake) {
+    this.#store = store
+    this.#intake = intake
+  }
+
+  /** Bytes of blocks that had to be stored, and of those that were there. */
+  get newBytes(): number {
+    return this.#newBytes
+  }
+
+  get reusedBytes(): number {
+    return this.#reusedBytes
+  }
+
+  /**
+   * Stores a block. Resolves when it is taken in and readable, durable only after `sync()`; `bytes`
+   * must not be changed until then. Throws BLOCK_REJECTED when they are too many or not what `cid`
+   * names, and what an earlier block of the lease failed with.
+   */
+  async put(cid: CID, bytes: Uint8Array, { hashed = false }: PutOptions = {}): Promise<void> {
+    this.#throwFailure()
+    checkBlock(cid, bytes, hashed)
+    if (inlineBlock(cid) !== undefined) return
+    const { pending, fresh } = await this.#store.admit(cid, bytes)
+    if (fresh) this.#newBytes += bytes.byteLength
+    else this.#reusedBytes += bytes.byteLength
+    if (pending !== undefined) this.#follow(pending, fresh)
+    if (this.#dirty > limits.leaseDirtyBytes) await this.#awaitRoom()
+  }
+
+  /** Resolves when every block put or met is durable. Throws STORAGE_FULL or STORAGE_IO. */
+  async sync(): Promise<void> {
+    this.#throwFailure()
+    const open = [...this.#open]
+    await Promise.all(open.map(({ written }) => written))
+    this.#intake.flush()
+    await Promise.all(open.map(({ durable }) => durable))
+    this.#throwFailure()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = [...this.#open]
+    await Promise.allSettled(open.map(({ written }) => written))
+    this.#intake.flush()
+    await Promise.allSettled(open.map(({ durable }) => durable))
+  }
+
+  #follow(pending: Pending, fresh: boolean): void {
+    if (this.#open.has(pending)) return
+    this.#open.add(pending)
+    if (fresh) this.#countDirty(pending)
+    pending.durable.then(
+      () => this.#open.delete(pending),
+      (error: unknown) => this.#fail(pending, error),
+    )
+  }
+
+  /** A file is dirty until it is synced, a block in the database until its row is. */
+  #countDirty(pending: Pending): void {
+    this.#dirty += pending.size
+    const clean = () => {
+      this.#dirty -= pending.size
+      if (this.#dirty <= limits.leaseDirtyBytes) this.#openRoom()
+    }
+    const { inFile, written, durable } = pending
+    const dry = inFile ? written : durable
+    dry.then(clean, clean)
+  }
+
+  #fail(pending: Pending, error: unknown): void {
+    this.#open.delete(pending)
+    this.#failure ??= error
+    this.#openRoom()
+  }
+
+  /** Waits with all other puts of the lease until it has room again. Throws what a block failed with. */
+  async #awaitRoom(): Promise<void> {
+    this.#room ??= Promise.withResolvers<void>()
+    this.#intake.flush()
+    await this.#room.promise
+    this.#throwFailure()
+  }
+
+  #openRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}
+
+function checkBlock(cid: CID, bytes: Uint8Array, hashed: boolean): void {
+  if (bytes.byteLength > limits.maxBlockBytes) {
+    throw new PrsmError('BLOCK_REJECTED', `block ${cid} has ${bytes.byteLength} bytes`, {
+      hint: `a block has at most ${limits.maxBlockBytes} bytes; store files with upload()`,
+    })
+  }
+  if (hashed || matches(cid, bytes)) return
+  throw new PrsmError('BLOCK_REJECTED', `the bytes given for ${cid} hash to something else`, {
+    hint: 'the sender is wrong or lying: ask another source',
+  })
+}

@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto'
+import type { CID } from 'multiformats/cid'
+import { PrsmError } from '../core/errors.ts'
+
+const IDENTITY = 0x00
+
+/** Multihash functions a block can be checked against (multicodec table), by their name in `node:crypto`. */
+const functions: ReadonlyMap<number, string> = new Map([
+  [0x12, 'sha256'],
+  [0x13, 'sha512'],
+])
+
+/** A string that two CIDs share exactly when they name the same bytes: their multihash. */
+export function keyOf(cid: CID): string {
+  return bufferOf(cid.multihash.bytes).toString('latin1')
+}
+
+/** The block itself, when the CID carries it (identity multihash), else undefined. */
+export function inlineBlock(cid: CID): Uint8Array | undefined {
+  return cid.multihash.code === IDENTITY ? cid.multihash.digest : undefined
+}
+
+/** True when `bytes` are what `cid` names. Throws UNSUPPORTED_CODEC for a hash function we cannot compute. */
+export function matches(cid: CID, bytes: Uint8Array): boolean {
+  if (cid.multihash.code === IDENTITY) return bufferOf(cid.multihash.digest).equals(bytes)
+  const name = functions.get(cid.multihash.code)
+  if (name === undefined) throw unsupported(cid)
+  return bufferOf(cid.multihash.digest).equals(hash(name, bytes, 'buffer'))
+}
+
+function unsupported(cid: CID): PrsmError {
+  const code = `0x${cid.multihash.code.toString(16)}`
+  return new PrsmError('UNSUPPORTED_CODEC', `${cid} uses the hash function ${code}`, {
+    hint: 'sha2-256, sha2-512 and identity are checked here; nothing unchecked is stored',
+  })
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

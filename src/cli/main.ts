@@ -1,0 +1,1 @@
+console.log('0.1.0-test', process.version)

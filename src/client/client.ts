@@ -1,0 +1,97 @@
+import { nodeStatus, uploadPage } from '../api/schemas.ts'
+import type {
+  ContentStat,
+  DirectoryEntry,
+  ListOptions,
+  NodeStatus,
+  UploadPage,
+  UploadResult,
+} from '../core/content.ts'
+import type {
+  ContentId,
+  Download,
+  DownloadOptions,
+  DownloadToOptions,
+  DownloadToResult,
+  SignalOptions,
+  Storage,
+  UploadOptions,
+  UploadSource,
+} from '../core/storage.ts'
+import { Api } from './api.ts'
+import { download } from './download.ts'
+import { downloadTo, stat } from './download-to.ts'
+import { ls } from './listing.ts'
+import { upload } from './upload.ts'
+
+export type ClientOptions = {
+  /** Of the daemon, such as `http://127.0.0.1:8000`. */
+  readonly url: string
+}
+
+/** A client of the daemon at `url`. Nothing is sent before a method is called. Throws INVALID_INPUT. */
+export function createClient(options: ClientOptions): StorageClient {
+  return new StorageClient(new Api(options.url))
+}
+
+/**
+ * A node somewhere else, with the methods of one in this process. Besides their errors, all reject with
+ * DAEMON_UNREACHABLE when nobody answers or the connection breaks. Dispose it to close its connections.
+ */
+export class StorageClient implements Storage, AsyncDisposable {
+  readonly #api: Api
+
+  /** @internal Use `createClient`. */
+  constructor(api: Api) {
+    this.#api = api
+  }
+
+  get url(): string {
+    return this.#api.url
+  }
+
+  upload(source: UploadSource, options?: UploadOptions): Promise<UploadResult> {
+    return upload(this.#api, source, options)
+  }
+
+  download(content: ContentId, options?: DownloadOptions): Download {
+    return download(this.#api, content, options)
+  }
+
+  downloadTo(
+    content: ContentId,
+    path: string,
+    options: DownloadToOptions = {},
+  ): Promise<DownloadToResult> {
+    return downloadTo(this.#api, content, { ...options, path })
+  }
+
+  stat(content: ContentId, options?: SignalOptions): Promise<ContentStat> {
+    return stat(this.#api, content, options)
+  }
+
+  ls(content: ContentId, options?: SignalOptions): AsyncIterable<DirectoryEntry> {
+    return ls(this.#api, content, options)
+  }
+
+  list({ limit, before }: ListOptions = {}): Promise<UploadPage> {
+    const query = {
+      ...(limit === undefined ? {} : { limit: String(limit) }),
+      ...(before === undefined ? {} : { before: String(before) }),
+    }
+    return this.#api.json(uploadPage, { method: 'GET', path: '/uploads', query })
+  }
+
+  status(): Promise<NodeStatus> {
+    return this.#api.json(nodeStatus, { method: 'GET', path: '/status' })
+  }
+
+  /** Ends the connections, after what is under way. */
+  close(): Promise<void> {
+    return this.#api.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

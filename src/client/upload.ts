@@ -1,0 +1,88 @@
+import { OCTETS, TAR, uploadResult } from '../api/schemas.ts'
+import type { FolderEntry, UploadResult } from '../core/content.ts'
+import { isPrsmError, PrsmError } from '../core/errors.ts'
+import { ProgressMeter } from '../core/progress-meter.ts'
+import type { UploadOptions, UploadSource } from '../core/storage.ts'
+import { abortable } from '../files/abortable.ts'
+import { type Content, openSource } from '../files/source.ts'
+import { packTar } from '../files/tar.ts'
+import type { Api } from './api.ts'
+
+/** Sends content to the daemon: a file as it is, a folder as a tar archive. */
+export async function upload(
+  api: Api,
+  source: UploadSource,
+  options: UploadOptions = {},
+): Promise<UploadResult> {
+  const { signal, onProgress } = options
+  const content = await openSource(source, signal === undefined ? {} : { signal })
+  const bytesTotal = content.bytesTotal ?? options.bytesTotal
+  const meter = new ProgressMeter(onProgress, bytesTotal)
+  // The daemon may answer before it has all: then nobody asks the source for the rest.
+  const answered = new AbortController()
+  try {
+    const result = await api.json(uploadResult, {
+      method: 'POST',
+      path: '/upload',
+      query: queryOf(content, options),
+      headers: headersOf(content, bytesTotal),
+      body: abortable(bodyOf(content, meter), answered.signal),
+      signal,
+    })
+    meter.finish()
+    return result
+  } finally {
+    answered.abort()
+  }
+}
+
+function queryOf(content: Content, options: UploadOptions): Record<string, string> {
+  const { contentType, expectedSha256 } = options
+  return {
+    filename: options.filename ?? content.name,
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(expectedSha256 === undefined ? {} : { expectedSha256 }),
+  }
+}
+
+function headersOf(content: Content, bytesTotal: number | undefined): Record<string, string> {
+  if (content.kind === 'directory') return { 'content-type': TAR }
+  const length = bytesTotal === undefined ? {} : { 'content-length': String(bytesTotal) }
+  return { 'content-type': OCTETS, ...length }
+}
+
+function bodyOf(content: Content, meter: ProgressMeter): AsyncIterable<Uint8Array> {
+  if (content.kind === 'file') return counted(content.content, meter)
+  return packTar(countedEntries(content.entries, meter))
+}
+
+/** A piece counts when the next one is asked for: then it is with the socket. */
+async function* counted(
+  content: AsyncIterable<Uint8Array>,
+  meter: ProgressMeter,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of read(content)) {
+    yield piece
+    meter.add(piece.length)
+  }
+}
+
+async function* countedEntries(
+  entries: AsyncIterable<FolderEntry>,
+  meter: ProgressMeter,
+): AsyncGenerator<FolderEntry> {
+  for await (const entry of read(entries)) {
+    yield entry.kind === 'file' ? { ...entry, content: counted(entry.content, meter) } : entry
+  }
+}
+
+/** What a source of the caller's throws must not be taken for a fault of the connection. */
+async function* read<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* source
+  } catch (cause) {
+    if (isPrsmError(cause)) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new PrsmError('UPLOAD_INCOMPLETE', `the content could not be read: ${reason}`, { cause })
+  }
+}

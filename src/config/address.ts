@@ -1,0 +1,40 @@
+import { PrsmError } from '../core/errors.ts'
+import { isLoopbackName } from '../core/loopback.ts'
+
+/** Where a server listens. Port 0: the system picks a free one. */
+export type ListenAddress = { readonly host: string; readonly port: number }
+
+const LISTEN = /^(?:\[([\da-f:.]+)\]|([^:[\]/]*)):(\d{1,5})$/i
+
+/** Reads `host:port`, `:port` (127.0.0.1) or `[::1]:port`; loopback only. Throws INVALID_INPUT. */
+export function parseListen(text: string): ListenAddress {
+  const [, bracketed, plain, digits] = LISTEN.exec(text.trim()) ?? []
+  const host = bracketed ?? (plain || '127.0.0.1')
+  if (digits === undefined) throw notAnAddress(text, 'write host:port, as in 127.0.0.1:8000')
+  if (Number(digits) > 65_535) throw notAnAddress(text, 'a port is 0 to 65535')
+  if (!isLoopbackName(host)) {
+    throw new PrsmError('INVALID_INPUT', `${host} is not a loopback address`, {
+      hint: 'this version serves its own machine only: use 127.0.0.1, [::1] or localhost',
+    })
+  }
+  return { host, port: Number(digits) }
+}
+
+/** `host:port` as `parseListen` reads it. */
+export function formatListen({ host, port }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Reads the URL of a daemon: http or https, without path or query. Throws INVALID_INPUT. */
+export function parseDaemonUrl(text: string): string {
+  const url = URL.parse(text)
+  const hint = 'write its URL, as in http://127.0.0.1:8000'
+  if (url === null || !/^https?:$/.test(url.protocol)) throw notAnAddress(text, hint)
+  if (`${url.username}${url.password}` !== '') throw notAnAddress('(with a name or password)', hint)
+  if (`${url.pathname}${url.search}${url.hash}` !== '/') throw notAnAddress(text, hint)
+  return url.origin
+}
+
+function notAnAddress(text: string, hint: string): PrsmError {
+  return new PrsmError('INVALID_INPUT', `not an address: ${JSON.stringify(text)}`, { hint })
+}

@@ -1,0 +1,32 @@
+/** One open file. Positions and sizes are bytes. Errors are the system's own: the caller translates them. */
+export interface OpenFile {
+  /** One read; fewer bytes than asked for at the end of the file. */
+  read(buffer: Uint8Array, position: number): Promise<number>
+  /** All of `bytes`: a short write is continued. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  datasync(): Promise<void>
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+/** How a file is opened: read, read and write, create (it must not exist), create or empty. */
+export type OpenFlags = 'r' | 'r+' | 'wx' | 'w'
+
+/**
+ * The file operations below the store, in one place where they are counted and where a test can make
+ * them wait or fail. New files are 0600, new directories 0700.
+ */
+export interface FilePort {
+  open(path: string, flags: OpenFlags): Promise<OpenFile>
+  /** Not recursive. True when it was made, false when it was there. */
+  mkdir(path: string): Promise<boolean>
+  unlink(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  /** The names in a directory, in no order. */
+  list(path: string): Promise<string[]>
+  size(path: string): Promise<number>
+  /** Makes the names in a directory durable. */
+  syncDirectory(path: string): Promise<void>
+  /** Operations begun so far, those of open files included. */
+  readonly operations: number
+}

@@ -1,0 +1,114 @@
+import { PrsmError, toPrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { Wal } from './wal.ts'
+import type { DatabaseWorker } from './worker.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+export type CheckpointerInit = {
+  readonly path: string
+  readonly wal: Wal
+  readonly queue: WriteQueue
+  readonly worker: DatabaseWorker
+  /** A checkpoint failed; it is tried again. */
+  readonly onWarning: (error: PrsmError) => void
+}
+
+/** Milliseconds until a checkpoint that failed, or that a reader held up, is tried again. */
+const RETRY_MS = 1000
+
+/**
+ * Keeps the -wal short, by way of the worker: its syncs are never on the writer's thread. One
+ * checkpoint at a time; the queue waits for the last part of it only.
+ */
+export class Checkpointer {
+  readonly #init: CheckpointerInit
+  #running: Promise<void> | undefined
+  #notBefore = 0
+  #used = false
+
+  constructor(init: CheckpointerInit) {
+    this.#init = init
+  }
+
+  /** Whether the worker has a connection to this file. */
+  get used(): boolean {
+    return this.#used
+  }
+
+  /**
+   * Before a batch: starts what is due, and pauses the queue where the batch must not come first. On
+   * a full disk the room of the -wal is the room there is: using it anew lets deletions through.
+   */
+  readonly look = (full: boolean): void => {
+    const { wal, queue } = this.#init
+    const { frames, checkpointed } = wal.state()
+    const bytes = wal.bytes(frames)
+    if (this.#running !== undefined) {
+      if (bytes >= 2 * limits.walCheckpointBytes) queue.pause()
+    } else if (performance.now() >= this.#notBefore) {
+      if (frames === checkpointed) this.#start(() => this.#restart())
+      else if (full || bytes > limits.walCheckpointBytes) this.#start(() => this.#checkpoint())
+    }
+  }
+
+  /** All that was committed before the call is in the database file afterwards. */
+  async run(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    await this.#begin(() => this.#checkpoint())
+  }
+
+  /** Brings the -wal into the file when no write can follow. */
+  async last(): Promise<void> {
+    this.#used = true
+    await this.#copy()
+  }
+
+  /** Nothing more begins by itself; waits for what runs. */
+  async stop(): Promise<void> {
+    this.#notBefore = Number.POSITIVE_INFINITY
+    while (this.#running !== undefined) await this.#running
+  }
+
+  #start(work: () => Promise<void>): void {
+    this.#begin(work).catch((error: unknown) => this.#init.onWarning(toPrsmError(error)))
+  }
+
+  /** The promise that others wait for never rejects; the one returned does. */
+  async #begin(work: () => Promise<void>): Promise<void> {
+    this.#used = true
+    const done = work()
+    this.#running = done.then(
+      () => this.#end(),
+      () => this.#end(RETRY_MS),
+    )
+    await done
+  }
+
+  #end(retryMs = 0): void {
+    this.#running = undefined
+    this.#notBefore = Math.max(this.#notBefore, performance.now() + retryMs)
+    this.#init.queue.resume()
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.#copy()
+    await this.#restart()
+  }
+
+  /** Our own sync first: its failure must end writing before the worker copies what may not be on the disk. */
+  async #copy(): Promise<void> {
+    const { worker, path, queue } = this.#init
+    await queue.sync()
+    await worker.request('checkpoint', { path })
+  }
+
+  async #restart(): Promise<void> {
+    const { worker, path, queue } = this.#init
+    queue.pause()
+    if (await worker.request('restartWal', { path })) return
+    throw new PrsmError('STORE_LOCKED', `${path}: a reader holds up the checkpoint`, {
+      hint: 'end the program that reads this file; the node goes on meanwhile',
+      details: { file: path },
+    })
+  }
+}

@@ -1,0 +1,126 @@
+import { type PrsmError, systemCode } from '../core/errors.ts'
+import type { FilePort } from '../core/file-port.ts'
+import { type Connection, openMemory } from './connection.ts'
+import { closeDatabaseFile, type DatabaseFile, openDatabaseFile } from './database-file.ts'
+import { migrate, type Schema } from './migrate.ts'
+import { fromSqlite } from './sqlite-errors.ts'
+import { fromFileSystem } from './system-errors.ts'
+import type { DatabaseWorker } from './worker.ts'
+import { WriteQueue } from './write-queue.ts'
+
+export type { Connection }
+
+/** `name` and `migrations` say which of our databases it is. */
+export type DatabaseInit = Schema & {
+  /** Null: in memory. Then `files` and `worker` are not used. */
+  readonly path: string | null
+  /** Of a new file; a file that is there keeps its own. */
+  readonly pageBytes: number
+  readonly files: FilePort
+  /** Needed for a file. */
+  readonly worker: DatabaseWorker | null
+  /** A sync failed: every write is refused from then on, reads go on. */
+  readonly onFailure?: (error: PrsmError) => void
+  /** A checkpoint failed: the -wal grows, and it is tried again. */
+  readonly onWarning?: (error: PrsmError) => void
+}
+
+/** What a write job may return: nothing that has to be awaited. */
+export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T
+
+/** One SQLite database: a queue that writes, a connection that reads. */
+export interface Database extends AsyncDisposable {
+  /**
+   * Runs `job` in a transaction, soon, and resolves when what it wrote is durable. A job that throws
+   * undoes itself and rejects with its own error. Rejects with STORAGE_FULL, STORAGE_IO,
+   * STORE_CORRUPT, STORE_LOCKED, NODE_CLOSED.
+   */
+  write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T>
+  /** Read-only (in memory: the one connection). Sees what is committed; no cursor across an await. */
+  readonly reader: Connection
+  /** Brings all of the -wal into the file. Rejects with STORE_LOCKED when a reader holds it up. */
+  checkpoint(): Promise<void>
+  /** Bytes of the database's pages. */
+  fileBytes(): number
+  /** Bytes in the -wal, those that are in the file by now included. */
+  walBytes(): number
+  /** Ends what was begun, then closes. Later writes reject with NODE_CLOSED. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens or makes a database and brings it to the last migration. Throws STORE_TOO_NEW and, for a
+ * foreign or damaged file, STORE_CORRUPT, leaving the file as it is; STORE_LOCKED, STORAGE_FULL,
+ * STORAGE_IO.
+ */
+export async function openDatabase(init: DatabaseInit): Promise<Database> {
+  const { path, worker, onFailure = ignore, onWarning = ignore } = init
+  if (path === null) return openInMemory(init)
+  if (worker === null) throw new Error('a database file needs a worker')
+  try {
+    const file = await openDatabaseFile({ ...init, path, worker, onFailure, onWarning })
+    return new OpenDatabase(file.reader, file.queue, file)
+  } catch (error) {
+    throw systemCode(error)?.startsWith('E') === true
+      ? fromFileSystem(error, path)
+      : fromSqlite(error, path)
+  }
+}
+
+function openInMemory(init: DatabaseInit): Database {
+  const connection = openMemory(init.pageBytes)
+  migrate(connection, init)
+  const queue = new WriteQueue({ writer: connection, sync: null, onFailure: ignore })
+  return new OpenDatabase(connection, queue, null)
+}
+
+function ignore(): void {}
+
+class OpenDatabase implements Database {
+  readonly reader: Connection
+  readonly #queue: WriteQueue
+  readonly #file: DatabaseFile | null
+  #closing: Promise<void> | undefined
+
+  constructor(reader: Connection, queue: WriteQueue, file: DatabaseFile | null) {
+    this.reader = reader
+    this.#queue = queue
+    this.#file = file
+  }
+
+  write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T> {
+    return this.#queue.add<T>(job as (writer: Connection) => T)
+  }
+
+  async checkpoint(): Promise<void> {
+    if (this.#queue.refusal !== undefined) throw this.#queue.refusal
+    await this.#file?.checkpointer.run()
+  }
+
+  fileBytes(): number {
+    return pragma(this.reader, 'page_count') * pragma(this.reader, 'page_size')
+  }
+
+  walBytes(): number {
+    return this.#file?.wal.bytes() ?? 0
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.close()
+    if (this.#file === null) this.reader.close()
+    else await closeDatabaseFile(this.#file)
+  }
+}
+
+function pragma(connection: Connection, name: string): number {
+  return Number(connection.pragma(name, { simple: true }))
+}

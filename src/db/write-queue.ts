@@ -1,0 +1,188 @@
+import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { BatchRunner, type Job, rejectAll } from './batch.ts'
+import type { Connection } from './connection.ts'
+import { sqliteCode } from './sqlite-errors.ts'
+
+export type WriteQueueInit = {
+  readonly writer: Connection
+  /** Makes durable all that was committed before the call; null where nothing is to be synced. */
+  readonly sync: (() => Promise<void>) | null
+  /** A sync failed: from then on no write succeeds. */
+  readonly onFailure: (error: PrsmError) => void
+}
+
+/** Milliseconds until a locked database is tried again. */
+const BUSY_RETRY_MS = 5
+
+/**
+ * Group commit. Waiting jobs run in one transaction; a job resolves after a sync that began after its
+ * commit. Batches go on while a sync runs: the next sync covers all of them.
+ */
+export class WriteQueue {
+  /** Called before each batch, with whether the last one met a full disk; may pause the queue. */
+  beforeBatch: (full: boolean) => void = () => {}
+  readonly #writer: Connection
+  readonly #runner: BatchRunner
+  readonly #sync: (() => Promise<void>) | null
+  readonly #onFailure: (error: PrsmError) => void
+  #waiting: Job[] = []
+  #committed: Job[] = []
+  #scheduled = false
+  #paused = false
+  #syncing = false
+  #closed = false
+  #full = false
+  #failure: PrsmError | undefined
+  #lockedSince: number | undefined
+  #drained: (() => void) | undefined
+
+  constructor({ writer, sync, onFailure }: WriteQueueInit) {
+    this.#writer = writer
+    this.#runner = new BatchRunner(writer)
+    this.#sync = sync
+    this.#onFailure = onFailure
+  }
+
+  /** What ended writing, if a sync failed. */
+  get failure(): PrsmError | undefined {
+    return this.#failure
+  }
+
+  add<T>(run: (writer: Connection) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const refusal = this.refusal
+      if (refusal !== undefined) return reject(refusal)
+      const settle = (value: unknown): void => resolve(value as T)
+      this.#waiting.push({ run, resolve: settle, reject, value: undefined })
+      this.#schedule()
+    })
+  }
+
+  /** No batch begins until `resume`. None is half-way: a batch is one turn of the event loop. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#schedule()
+  }
+
+  /** Syncs what is committed; a failure ends writing, as that of any sync does. */
+  async sync(): Promise<void> {
+    try {
+      await this.#sync?.()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  /** Refuses new jobs, and waits until those that were added before are settled. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#idle()) return
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+    })
+  }
+
+  /** Why a job cannot be added now. */
+  get refusal(): PrsmError | undefined {
+    if (this.#closed) return new PrsmError('NODE_CLOSED', 'the node is closed')
+    return this.#failure
+  }
+
+  #idle(): boolean {
+    return this.#waiting.length === 0 && this.#committed.length === 0 && !this.#syncing
+  }
+
+  #schedule(): void {
+    if (this.#idle()) this.#drained?.()
+    if (this.#scheduled || this.#paused || this.#waiting.length === 0) return
+    this.#scheduled = true
+    setImmediate(this.#turn)
+  }
+
+  /** One batch a turn, so that the other work of the node comes between. */
+  readonly #turn = (): void => {
+    this.#scheduled = false
+    if (this.#waiting.length > 0 && !this.#paused) this.beforeBatch(this.#full)
+    if (this.#waiting.length > 0 && !this.#paused) this.#runBatch()
+    this.#schedule()
+  }
+
+  #runBatch(): void {
+    try {
+      const { taken, committed, full } = this.#runner.run(this.#waiting)
+      this.#full = full
+      this.#lockedSince = undefined
+      this.#waiting.splice(0, taken)
+      this.#acknowledge(committed)
+    } catch (error) {
+      this.#notBegun(error)
+    }
+  }
+
+  /** Somebody else writes: asked again later, without blocking. Anything else is the end of these jobs. */
+  #notBegun(error: unknown): void {
+    if (sqliteCode(error)?.startsWith('SQLITE_BUSY') === true && !this.#lockedForLong()) {
+      this.#scheduled = true
+      setTimeout(this.#turn, BUSY_RETRY_MS)
+    } else {
+      rejectAll(this.#waiting.splice(0), error, this.#writer)
+    }
+  }
+
+  #lockedForLong(): boolean {
+    const now = performance.now()
+    this.#lockedSince ??= now
+    if (now - this.#lockedSince < limits.writeLockMs) return false
+    this.#lockedSince = undefined
+    return true
+  }
+
+  #acknowledge(jobs: readonly Job[]): void {
+    if (this.#sync === null) {
+      resolveAll(jobs)
+      return
+    }
+    for (const job of jobs) this.#committed.push(job)
+    if (!this.#syncing) void this.#syncCommitted()
+  }
+
+  async #syncCommitted(): Promise<void> {
+    this.#syncing = true
+    while (this.#committed.length > 0) {
+      const jobs = this.#committed
+      this.#committed = []
+      try {
+        await this.sync()
+        resolveAll(jobs)
+      } catch (error) {
+        rejectAll(jobs, error, this.#writer)
+      }
+    }
+    this.#syncing = false
+    this.#schedule()
+  }
+
+  /** After a failed sync nobody knows what of the -wal is on the disk; asking again may lie. */
+  #fail(cause: unknown): PrsmError {
+    if (this.#failure !== undefined) return this.#failure
+    const file = this.#writer.name
+    const failure = new PrsmError('STORAGE_IO', `${file}: a write could not be synced`, {
+      hint: 'look at the disk, then restart the node: what was acknowledged is safe',
+      details: { file },
+      cause,
+    })
+    this.#failure = failure
+    rejectAll([...this.#committed.splice(0), ...this.#waiting.splice(0)], failure, this.#writer)
+    this.#onFailure(failure)
+    return failure
+  }
+}
+
+function resolveAll(jobs: readonly Job[]): void {
+  for (const job of jobs) job.resolve(job.value)
+}

@@ -1,0 +1,165 @@
+import * as fs from 'node:fs'
+import type { FilePort, OpenFile, OpenFlags } from '../core/file-port.ts'
+
+/** An operation about to run; `number` counts from 1. */
+export type FileOperation = {
+  readonly number: number
+  readonly name: string
+  readonly path: string
+}
+
+/** Sees each operation first. It fails the operation by throwing, returning an error or rejecting. */
+export type BeforeOperation = (operation: FileOperation) => undefined | Error | Promise<void> | void
+
+export type FilePortOptions = { readonly before?: BeforeOperation }
+
+const FILE_MODE = 0o600
+const DIRECTORY_MODE = 0o700
+
+type Callback = (error: NodeJS.ErrnoException | null) => void
+type ValueCallback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
+
+/** Plain descriptors and callbacks: `fs.promises` and FileHandle cost several times as much per operation. */
+function done(start: (callback: Callback) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error === null ? resolve() : reject(error)))
+  })
+}
+
+function result<T>(start: (callback: ValueCallback<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => (error === null ? resolve(value) : reject(error)))
+  })
+}
+
+class Counter {
+  operations = 0
+  readonly #before: BeforeOperation | undefined
+
+  constructor(before: BeforeOperation | undefined) {
+    this.#before = before
+  }
+
+  /** Counts the operation; something to wait for only where somebody looks. */
+  enter(name: string, path: string): Promise<void> | undefined {
+    this.operations += 1
+    return this.#before === undefined ? undefined : this.#ask(this.#before, name, path)
+  }
+
+  async #ask(before: BeforeOperation, name: string, path: string): Promise<void> {
+    const refused = await before({ number: this.operations, name, path })
+    if (refused instanceof Error) throw refused
+  }
+}
+
+class DescriptorFile implements OpenFile {
+  readonly #descriptor: number
+  readonly #path: string
+  readonly #counter: Counter
+
+  constructor(descriptor: number, path: string, counter: Counter) {
+    this.#descriptor = descriptor
+    this.#path = path
+    this.#counter = counter
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    await this.#counter.enter('read', this.#path)
+    return result<number>((callback) => {
+      fs.read(this.#descriptor, buffer, 0, buffer.byteLength, position, callback)
+    })
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    await this.#counter.enter('write', this.#path)
+    for (let written = 0; written < bytes.byteLength; ) {
+      written += await this.#writeOnce(bytes, written, position + written)
+    }
+  }
+
+  #writeOnce(bytes: Uint8Array, offset: number, position: number): Promise<number> {
+    return result<number>((callback) => {
+      const length = bytes.byteLength - offset
+      fs.write(this.#descriptor, bytes, offset, length, position, callback)
+    })
+  }
+
+  async datasync(): Promise<void> {
+    await this.#counter.enter('datasync', this.#path)
+    await done((callback) => fs.fdatasync(this.#descriptor, callback))
+  }
+
+  async size(): Promise<number> {
+    await this.#counter.enter('size', this.#path)
+    return (await result<fs.Stats>((callback) => fs.fstat(this.#descriptor, callback))).size
+  }
+
+  async close(): Promise<void> {
+    await this.#counter.enter('close', this.#path)
+    await done((callback) => fs.close(this.#descriptor, callback))
+  }
+}
+
+class NodeFilePort implements FilePort {
+  readonly #counter: Counter
+
+  constructor(before: BeforeOperation | undefined) {
+    this.#counter = new Counter(before)
+  }
+
+  get operations(): number {
+    return this.#counter.operations
+  }
+
+  async open(path: string, flags: OpenFlags): Promise<OpenFile> {
+    await this.#counter.enter('open', path)
+    const descriptor = await result<number>((callback) => fs.open(path, flags, FILE_MODE, callback))
+    return new DescriptorFile(descriptor, path, this.#counter)
+  }
+
+  async mkdir(path: string): Promise<boolean> {
+    await this.#counter.enter('mkdir', path)
+    return new Promise((resolve, reject) => {
+      fs.mkdir(path, DIRECTORY_MODE, (error) => {
+        if (error === null) resolve(true)
+        else if (error.code === 'EEXIST') resolve(false)
+        else reject(error)
+      })
+    })
+  }
+
+  async unlink(path: string): Promise<void> {
+    await this.#counter.enter('unlink', path)
+    await done((callback) => fs.unlink(path, callback))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#counter.enter('rename', from)
+    await done((callback) => fs.rename(from, to, callback))
+  }
+
+  async list(path: string): Promise<string[]> {
+    await this.#counter.enter('list', path)
+    return result<string[]>((callback) => fs.readdir(path, callback))
+  }
+
+  async size(path: string): Promise<number> {
+    await this.#counter.enter('size', path)
+    return (await result<fs.Stats>((callback) => fs.stat(path, callback))).size
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.#counter.enter('syncDirectory', path)
+    const descriptor = await result<number>((callback) => fs.open(path, 'r', callback))
+    try {
+      await done((callback) => fs.fsync(descriptor, callback))
+    } finally {
+      await done((callback) => fs.close(descriptor, callback))
+    }
+  }
+}
+
+/** The port over node:fs. `before` is how a test delays, fails or kills at a chosen operation. */
+export function createFilePort(options: FilePortOptions = {}): FilePort {
+  return new NodeFilePort(options.before)
+}

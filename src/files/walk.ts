@@ -1,0 +1,185 @@
+import type { BigIntStats } from 'node:fs'
+import { lstat, readdir, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import type { FolderEntry } from '../core/content.ts'
+import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { throwIfCancelled } from './abortable.ts'
+import { entryNames } from './entry-path.ts'
+import { fileError } from './file-error.ts'
+import { readFilePieces } from './read-file.ts'
+
+export type LocalFile = {
+  readonly kind: 'file'
+  readonly name: string
+  readonly bytes: number
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+export type LocalFolder = {
+  readonly kind: 'directory'
+  readonly name: string
+  /** Files and folders below it. */
+  readonly entryCount: number
+  /** Bytes of all files below it. */
+  readonly bytesTotal: number
+  readonly entries: AsyncIterable<FolderEntry>
+}
+
+export type LocalContent = LocalFile | LocalFolder
+
+export type OpenLocalOptions = {
+  /** Follow symbolic links and take what they point to. Without it a link is refused. */
+  readonly dereference?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** `lstat` calls under way at once in one folder. */
+const STATS_AT_ONCE = 32
+
+type Walk = { readonly root: string; readonly dereference: boolean; readonly signal?: AbortSignal }
+
+/** A thing met on the way. `path` as in a `FolderEntry`, `place` as the file system knows it. */
+type Met = { readonly path: string; readonly place: string; readonly stats: BigIntStats }
+
+/** Folders from the root down to where the walk is, by device and inode. */
+type Trail = readonly string[]
+
+/**
+ * What is at `path`: a file, or a folder with all in it, hidden files too, in the order of the bytes of
+ * the names in each folder. A folder is looked through once at the start, so that what cannot be stored
+ * is known before the first byte is sent. Nothing stays open before the content is iterated.
+ *
+ * Throws FILE_NOT_FOUND, FILE_UNREADABLE, UNSUPPORTED_ENTRY (links, sockets, pipes, devices, names that
+ * are not UTF-8), UPLOAD_TOO_LARGE (more entries than `limits.maxFolderEntries`), each naming the path.
+ */
+export async function openLocal(
+  path: string,
+  options: OpenLocalOptions = {},
+): Promise<LocalContent> {
+  const { dereference = false, signal } = options
+  const root = resolve(path)
+  const name = basename(root) || 'root'
+  const stats = await statOf(root, dereference)
+  if (stats.isFile()) {
+    const bytes = Number(stats.size)
+    const content = {
+      [Symbol.asyncIterator]: () => readFilePieces({ path: root, bytes, dereference }),
+    }
+    return { kind: 'file', name, bytes, content }
+  }
+  const walk = { root, dereference, ...(signal === undefined ? {} : { signal }) }
+  const { entryCount, bytesTotal } = await measure(walk, stats)
+  const entries = { [Symbol.asyncIterator]: () => folderEntries(walk, stats) }
+  return { kind: 'directory', name, entryCount, bytesTotal, entries }
+}
+
+async function measure(walk: Walk, root: BigIntStats) {
+  let entryCount = 0
+  let bytesTotal = 0
+  for await (const { stats } of below(walk, { path: '', place: walk.root, stats: root }, [])) {
+    entryCount += 1
+    if (entryCount > limits.maxFolderEntries) throw tooMany(walk.root)
+    if (stats.isFile()) bytesTotal += Number(stats.size)
+  }
+  return { entryCount, bytesTotal }
+}
+
+function tooMany(root: string): PrsmError {
+  return new PrsmError(
+    'UPLOAD_TOO_LARGE',
+    `${root} has more than ${limits.maxFolderEntries} files and folders`,
+    { details: { maxEntries: limits.maxFolderEntries }, hint: 'add its folders one by one' },
+  )
+}
+
+async function* folderEntries(walk: Walk, root: BigIntStats): AsyncGenerator<FolderEntry> {
+  const { dereference } = walk
+  for await (const { path, place, stats } of below(
+    walk,
+    { path: '', place: walk.root, stats: root },
+    [],
+  )) {
+    if (stats.isDirectory()) {
+      yield { kind: 'directory', path }
+      continue
+    }
+    const bytes = Number(stats.size)
+    const content = {
+      [Symbol.asyncIterator]: () => readFilePieces({ path: place, bytes, dereference }),
+    }
+    yield { kind: 'file', path, size: bytes, content }
+  }
+}
+
+/** All that is below `folder`, a folder before what is in it. */
+async function* below(walk: Walk, folder: Met, trail: Trail): AsyncGenerator<Met> {
+  const here = `${folder.stats.dev}:${folder.stats.ino}`
+  if (trail.includes(here)) {
+    throw unsupported(folder.place, 'leads back into itself by a symbolic link')
+  }
+  for await (const met of children(walk, folder)) {
+    yield met
+    if (met.stats.isDirectory()) yield* below(walk, met, [...trail, here])
+  }
+}
+
+async function* children(walk: Walk, folder: Met): AsyncGenerator<Met> {
+  const names = await namesIn(folder.place)
+  for (let at = 0; at < names.length; at += STATS_AT_ONCE) {
+    throwIfCancelled(walk.signal)
+    const some = names.slice(at, at + STATS_AT_ONCE)
+    yield* await Promise.all(some.map((name) => meet(walk, folder, name)))
+  }
+}
+
+async function meet(walk: Walk, folder: Met, name: string): Promise<Met> {
+  const path = folder.path === '' ? name : `${folder.path}/${name}`
+  entryNames(path)
+  const place = join(folder.place, name)
+  return { path, place, stats: await statOf(place, walk.dereference) }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { encoding: 'buffer' }).catch((error: unknown) => {
+    throw fileError(error, folder, 'read')
+  })
+  return names.sort(Buffer.compare).map((name) => decoded(folder, name))
+}
+
+function decoded(folder: string, name: Buffer): string {
+  const text = name.toString('utf8')
+  if (Buffer.from(text).equals(name)) return text
+  const shown = JSON.stringify(name.toString('latin1'))
+  throw unsupported(`${folder}/${shown}`, 'has a name that is not valid UTF-8', 'rename it')
+}
+
+async function statOf(place: string, dereference: boolean): Promise<BigIntStats> {
+  const look = dereference ? stat : lstat
+  const stats = await look(place, { bigint: true }).catch((error: unknown) => {
+    throw fileError(error, place, 'read')
+  })
+  if (stats.isFile() || stats.isDirectory()) return stats
+  if (stats.isSymbolicLink()) {
+    throw unsupported(
+      place,
+      'is a symbolic link',
+      'store what links point to with --dereference (in the library `dereference: true`)',
+    )
+  }
+  throw unsupported(place, `is ${kindOf(stats)}`)
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isFIFO()) return 'a named pipe'
+  if (stats.isSocket()) return 'a socket'
+  return 'a device'
+}
+
+function unsupported(
+  place: string,
+  what: string,
+  hint = 'files and folders can be stored; leave this out',
+): PrsmError {
+  return new PrsmError('UNSUPPORTED_ENTRY', `${place} ${what}`, { hint, details: { path: place } })
+}

@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import { API_ROOT, directoryEntry, NDJSON } from '../../api/schemas.ts'
+import { formatTarget } from '../../core/cid.ts'
+import type { DirectoryEntry } from '../../core/content.ts'
+import { targetOfUrl } from '../content-path.ts'
+import type { Exchange } from '../exchange.ts'
+import { problemLine } from '../refusal.ts'
+import { primed, writeChunks } from '../response-stream.ts'
+import { addRoute, type Handler } from '../route.ts'
+import type { ServedNode } from '../served-node.ts'
+
+const CID_SEGMENT = 5
+const JSON_TYPE = 'application/json; charset=utf-8'
+/** Characters that leave together: an entry a write would make a large folder slow. */
+const GATHER = 32 * 1024
+
+/** `GET /ipfs/ls/{cid}[/path]`: one JSON object, or by `Accept` one entry a line; streamed either way. */
+export function addLsRoute(
+  app: FastifyInstance,
+  { node }: { readonly node: Pick<ServedNode, 'stat' | 'ls'> },
+): void {
+  const handler: Handler = async (request, reply) => {
+    const { exchange } = request
+    const { signal } = exchange
+    const target = targetOfUrl(request.raw.url ?? '', CID_SEGMENT)
+    const { cid } = await node.stat(formatTarget(target), { signal })
+    const entries = await primed(node.ls(cid, { signal }))
+    const send = request.headers.accept?.includes(NDJSON) ? sendLines : sendObject
+    await exchange.hold(send(exchange, { cid, entries }))
+    reply.hijack()
+  }
+  addRoute(app, [['GET'], `${API_ROOT}/ipfs/ls/:cid`], handler)
+  addRoute(app, [['GET'], `${API_ROOT}/ipfs/ls/:cid/*`], handler)
+}
+
+type Listing = { readonly cid: string; readonly entries: AsyncIterable<DirectoryEntry> }
+
+async function sendObject(exchange: Exchange, { cid, entries }: Listing): Promise<void> {
+  exchange.response.setHeader('content-type', JSON_TYPE)
+  await writeChunks(exchange, gathered(objectText(cid, entries)))
+  exchange.response.end()
+}
+
+async function* objectText(cid: string, entries: Listing['entries']): AsyncGenerator<string> {
+  yield `{"cid":${JSON.stringify(cid)},"entries":[`
+  let separator = ''
+  for await (const entry of entries) {
+    yield `${separator}${text(entry)}`
+    separator = ','
+  }
+  yield ']}'
+}
+
+/** What fails midway is told in the last line: the status is out, and the client reads to the end. */
+async function sendLines(exchange: Exchange, { entries }: Listing): Promise<void> {
+  exchange.response.setHeader('content-type', NDJSON)
+  try {
+    await writeChunks(exchange, gathered(lines(entries)))
+  } catch (error) {
+    if (!exchange.response.headersSent || exchange.response.destroyed) throw error
+    exchange.response.write(problemLine(exchange, error))
+  }
+  exchange.response.end()
+}
+
+async function* lines(entries: Listing['entries']): AsyncGenerator<string> {
+  for await (const entry of entries) yield `${text(entry)}\n`
+}
+
+function text(entry: DirectoryEntry): string {
+  return JSON.stringify(directoryEntry.parse(entry))
+}
+
+async function* gathered(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  let held = ''
+  for await (const piece of pieces) {
+    held += piece
+    if (held.length < GATHER) continue
+    yield held
+    held = ''
+  }
+  if (held !== '') yield held
+}

@@ -1,0 +1,10 @@
+import type { ContentId, DownloadOptions } from '../core/storage.ts'
+import type { StorageNode } from '../node/storage-node.ts'
+
+/** What the API asks of the node. */
+export type ServedNode = Pick<
+  StorageNode,
+  'upload' | 'walk' | 'stat' | 'ls' | 'list' | 'status'
+> & {
+  download(content: ContentId, options?: DownloadOptions): AsyncIterable<Uint8Array>
+}

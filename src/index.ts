@@ -1,0 +1,30 @@
+import './core/supported-node.ts'
+
+export type { Caller } from './core/caller.ts'
+export type {
+  ContentStat,
+  DirectoryEntry,
+  FolderEntry,
+  NodeStatus,
+  OnProgress,
+  Progress,
+  UploadPage,
+  UploadRecord,
+  UploadResult,
+} from './core/content.ts'
+export { type ErrorCode, isPrsmError, PrsmError } from './core/errors.ts'
+export { limits } from './core/limits.ts'
+export { manifestSha256 } from './core/manifest.ts'
+export type {
+  ByteSource,
+  ContentId,
+  Download,
+  DownloadOptions,
+  DownloadToOptions,
+  DownloadToResult,
+  Storage,
+  UploadOptions,
+  UploadSource,
+} from './core/storage.ts'
+export type { NodeOptions } from './node/assemble.ts'
+export { createStorageNode, StorageNode } from './node/storage-node.ts'

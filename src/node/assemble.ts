@@ -1,0 +1,128 @@
+import { type BlockStore, openBlockStore } from '../blocks/block-store.ts'
+import { PrsmError } from '../core/errors.ts'
+import type { FilePort } from '../core/file-port.ts'
+import { limits } from '../core/limits.ts'
+import { type Book, openBook } from '../db/book.ts'
+import { openDatabase } from '../db/database.ts'
+import { blocksMigrations } from '../db/migrations/blocks.ts'
+import { type DatabaseWorker, startDatabaseWorker } from '../db/worker.ts'
+import { createFilePort } from '../files/file-port.ts'
+import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { NodeCache } from '../unixfs/node-cache.ts'
+import { type DataFolder, openDataFolder } from './data-folder.ts'
+
+export type NodeOptions = {
+  /** The folder that holds everything; made when it is not there. One process at a time holds it. */
+  readonly dataDir?: string
+  /** `memory` keeps everything in memory and needs no folder. Default `disk`. */
+  readonly storage?: 'disk' | 'memory'
+  /** Bytes of one file at every door. Default 1 GiB; 0 = no limit but the disk. */
+  readonly maxFileBytes?: number
+  /** A pino logger. Default: silent. */
+  readonly logger?: Logger
+  /** Threads of libuv's pool (`UV_THREADPOOL_SIZE`), which files are written with. Default 4. */
+  readonly poolThreads?: number
+  /** What `holder.json` says of this process, for the error another one gets. Default `a node`. */
+  readonly program?: string
+}
+
+/** What a node is made of; each flow names the slice it uses. */
+export type Parts = AsyncDisposable & {
+  readonly folder: DataFolder | null
+  readonly blocks: BlockStore
+  readonly book: Book
+  /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
+  readonly nodes: NodeCache
+  readonly maxFileBytes: number
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** What a test puts in the place of a part. */
+export type Overrides = { readonly files?: FilePort }
+
+/** Bytes of a page of `blocks.db`, which holds blobs of up to 64 KiB. Fixed when the file is made. */
+const BLOCKS_PAGE_BYTES = 8192
+
+/** Opens everything a node needs, in order; what fails closes what was open. */
+export async function assemble(options: NodeOptions, overrides: Overrides = {}): Promise<Parts> {
+  const logger = options.logger ?? silentLogger
+  const files = overrides.files ?? createFilePort()
+  await using stack = new AsyncDisposableStack()
+  const folder = await openFolder(options, files)
+  if (folder !== null) stack.use(folder)
+  const worker = folder === null ? null : stack.use(startDatabaseWorker())
+  const databases = { folder, files, worker, logger: child(logger, 'db') }
+  const blocksDb = stack.use(await openBlocksDb(databases))
+  const book = stack.use(await openBookDb(databases))
+  const blocks = stack.use(
+    await openBlockStore({
+      db: blocksDb,
+      path: folder?.blocksDir ?? null,
+      files,
+      inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
+      writers: writersOf(options.poolThreads ?? 4),
+    }),
+  )
+  const open = stack.move()
+  return {
+    folder,
+    blocks,
+    book,
+    nodes: new NodeCache(),
+    maxFileBytes: options.maxFileBytes ?? limits.maxFileBytes,
+    logger,
+    metrics: createMetrics(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+async function openFolder(options: NodeOptions, files: FilePort): Promise<DataFolder | null> {
+  if (options.storage === 'memory') return null
+  if (options.dataDir !== undefined && options.dataDir !== '') {
+    return openDataFolder(options.dataDir, options.program ?? 'a node', files)
+  }
+  throw new PrsmError('INVALID_INPUT', 'a node needs a folder for its data', {
+    hint: "createStorageNode({ dataDir: './data' }), or { storage: 'memory' } to keep nothing",
+  })
+}
+
+/** Writes wait for the disk; some threads stay free, so that reads do not wait behind them. */
+function writersOf(poolThreads: number): number {
+  return Math.max(2, Math.floor(poolThreads / 2))
+}
+
+type DatabasesInit = {
+  readonly folder: DataFolder | null
+  readonly files: FilePort
+  readonly worker: DatabaseWorker | null
+  readonly logger: Logger
+}
+
+function openBlocksDb({ folder, logger, ...shared }: DatabasesInit) {
+  return openDatabase({
+    ...shared,
+    ...reporting(logger),
+    path: folder?.blocksDb ?? null,
+    name: 'blocks',
+    migrations: blocksMigrations,
+    pageBytes: BLOCKS_PAGE_BYTES,
+  })
+}
+
+function openBookDb({ folder, logger, ...shared }: DatabasesInit): Promise<Book> {
+  return openBook({
+    ...shared,
+    ...reporting(logger),
+    path: folder?.bookDb ?? null,
+  })
+}
+
+function reporting(logger: Logger) {
+  return {
+    onFailure: (error: PrsmError) =>
+      logger.error({ err: error, code: error.code }, 'a sync failed: nothing more is written'),
+    onWarning: (error: PrsmError) => logger.warn({ err: error, code: error.code }, error.message),
+  }
+}

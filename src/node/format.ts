@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { PrsmError, systemCode } from '../core/errors.ts'
+import type { FilePort } from '../core/file-port.ts'
+import { limits } from '../core/limits.ts'
+
+/** The layout of a data folder this code reads and writes. Raised when older code could not read it. */
+const FORMAT = 1
+
+const stampSchema = z.object({
+  format: z.int(),
+  inlineBlockBytes: z.int().nonnegative(),
+  segmentBytes: z.literal(limits.segmentBytes),
+})
+
+/** `format.json`: what a data folder was made with. */
+export type FormatStamp = z.infer<typeof stampSchema>
+
+/**
+ * Reads the stamp of a data folder, or writes it first in a new one. Throws STORE_TOO_NEW for a
+ * folder of a later version, STORE_CORRUPT for a stamp that cannot be read.
+ */
+export async function readOrWriteStamp(dataDir: string, files: FilePort): Promise<FormatStamp> {
+  const path = join(dataDir, 'format.json')
+  const text = await readText(path, files)
+  if (text !== undefined) return parseStamp(path, text)
+  const stamp: FormatStamp = {
+    format: FORMAT,
+    inlineBlockBytes: limits.inlineBlockBytes,
+    segmentBytes: limits.segmentBytes,
+  }
+  await writeDurably(dataDir, 'format.json', `${JSON.stringify(stamp, null, 2)}\n`, files)
+  return stamp
+}
+
+function parseStamp(path: string, text: string): FormatStamp {
+  const format = formatOf(text)
+  if (format !== undefined && format > FORMAT) {
+    throw new PrsmError('STORE_TOO_NEW', `${path} says format ${format}; this version knows ${FORMAT}`, {
+      hint: 'run the newer prsm that wrote this folder; nothing was changed',
+      details: { format, known: FORMAT },
+    })
+  }
+  const stamp = stampSchema.safeParse(parseJson(text))
+  if (stamp.success) return stamp.data
+  throw new PrsmError('STORE_CORRUPT', `${path} cannot be read: ${z.prettifyError(stamp.error)}`, {
+    hint: 'this is no data folder of prsm, or it is damaged: restore format.json, or choose another PRSM_DATA_DIR',
+  })
+}
+
+function formatOf(text: string): number | undefined {
+  const stamp = z.object({ format: z.int() }).safeParse(parseJson(text))
+  return stamp.success ? stamp.data.format : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+async function readText(path: string, files: FilePort): Promise<string | undefined> {
+  try {
+    const file = await files.open(path, 'r')
+    try {
+      const buffer = Buffer.alloc(await file.size())
+      return buffer.subarray(0, await file.read(buffer, 0)).toString('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The file is whole or not there: written beside, synced, renamed, and its folder synced. */
+async function writeDurably(
+  folder: string,
+  name: string,
+  text: string,
+  files: FilePort,
+): Promise<void> {
+  const temporary = join(folder, `${name}.new`)
+  const file = await files.open(temporary, 'w')
+  try {
+    await file.write(Buffer.from(text), 0)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await files.rename(temporary, join(folder, name))
+  await files.syncDirectory(folder)
+}

@@ -1,0 +1,111 @@
+import { Counter, Histogram, Registry } from 'prom-client'
+import { toPrsmError } from '../core/errors.ts'
+
+/** What `ipfs_operations_total` tells apart. */
+export type Operation = 'upload' | 'download' | 'stat' | 'ls' | 'walk' | 'list'
+
+/** The counters of one node, in a registry of its own. Names are part of the interface (`docs/`). */
+export type Metrics = {
+  readonly registry: Registry
+  /** `status` is `ok` or the error's code. */
+  readonly operations: Counter<'operation' | 'status'>
+  readonly operationSeconds: Histogram<'operation'>
+  readonly contentBytes: Histogram<'operation'>
+  readonly blocksWritten: Counter
+  readonly blockBytesWritten: Counter
+  readonly blocksRead: Counter
+  readonly blockBytesRead: Counter
+  /** `route` is the pattern of the route, never the path that was asked for. */
+  readonly httpRequests: Counter<'method' | 'route' | 'status'>
+  readonly httpSeconds: Histogram<'method' | 'route'>
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+/** Seconds, from a cached stat to the upload of a model over a slow disk. */
+const SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 300, 1800]
+const BYTES = [KIB, 64 * KIB, MIB, 16 * MIB, 128 * MIB, GIB, 4 * GIB, 16 * GIB, 64 * GIB]
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const count = (name: string, help: string) => new Counter({ name, help, registers })
+  return {
+    registry,
+    operations: new Counter({
+      name: 'ipfs_operations_total',
+      help: 'Operations ended, by their status: ok or the code of the error.',
+      labelNames: ['operation', 'status'],
+      registers,
+    }),
+    operationSeconds: new Histogram({
+      name: 'ipfs_operation_duration_seconds',
+      help: 'How long operations took.',
+      labelNames: ['operation'],
+      buckets: SECONDS,
+      registers,
+    }),
+    contentBytes: new Histogram({
+      name: 'ipfs_content_size_bytes',
+      help: 'Bytes of content that operations moved.',
+      labelNames: ['operation'],
+      buckets: BYTES,
+      registers,
+    }),
+    blocksWritten: count('prsm_blocks_written_total', 'Blocks stored that were not there.'),
+    blockBytesWritten: count('prsm_block_bytes_written_total', 'Bytes of the blocks stored.'),
+    blocksRead: count('prsm_blocks_read_total', 'Blocks read from the store.'),
+    blockBytesRead: count('prsm_block_bytes_read_total', 'Bytes of blocks read from the store.'),
+    httpRequests: new Counter({
+      name: 'prsm_http_requests_total',
+      help: 'HTTP requests answered or given up.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'prsm_http_request_duration_seconds',
+      help: 'From the head of a request to the end of its answer.',
+      labelNames: ['method', 'route'],
+      buckets: SECONDS,
+      registers,
+    }),
+  }
+}
+
+/** Ends an operation that was begun: well without `error`, else with its code. Counts once. */
+export type EndOperation = (error?: unknown) => void
+
+/** For what has no one promise, as a download that is iterated; else `observe`. */
+export function beginOperation(metrics: Metrics, operation: Operation): EndOperation {
+  const stop = metrics.operationSeconds.startTimer({ operation })
+  let ended = false
+  return (error) => {
+    if (ended) return
+    ended = true
+    stop()
+    metrics.operations.inc({ operation, status: statusLabel(error) })
+  }
+}
+
+/** Runs an operation, counts how it ended and how long it took. */
+export async function observe<T>(
+  metrics: Metrics,
+  operation: Operation,
+  run: () => Promise<T>,
+): Promise<T> {
+  const end = beginOperation(metrics, operation)
+  try {
+    const result = await run()
+    end()
+    return result
+  } catch (error) {
+    end(error)
+    throw error
+  }
+}
+
+function statusLabel(error: unknown): string {
+  return error === undefined ? 'ok' : toPrsmError(error).code
+}

@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto'
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import { sha256 } from 'multiformats/hashes/sha2'
+import { limits } from '../core/limits.ts'
+
+/** Where an import puts its blocks: the upload's lease, which trusts our hashes. */
+export type PutBlock = { put(cid: CID, bytes: Uint8Array): Promise<unknown> }
+
+/** What a small block costs beside its bytes while it is on its way. */
+const OVERHEAD_BYTES = 1024
+
+/**
+ * Hashes blocks and hands them to the store without waiting for each: the next block is hashed
+ * while the last ones are taken in. At most `limits.importAheadBytes` are on their way, where the
+ * caller waits for `room()`; the first failure is what `room()` and `settle()` throw.
+ */
+export class BlockWriter {
+  readonly #blocks: PutBlock
+  readonly #running = new Set<Promise<void>>()
+  #bytes = 0
+  #room: PromiseWithResolvers<void> | undefined
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(blocks: PutBlock) {
+    this.#blocks = blocks
+  }
+
+  /** Starts the put of a block and gives its CID (version 1, sha2-256). `bytes` are the store's from here on. */
+  write(codec: number, bytes: Uint8Array): CID {
+    const cid = CID.createV1(codec, createDigest(sha256.code, hash('sha256', bytes, 'buffer')))
+    this.put(cid, bytes)
+    return cid
+  }
+
+  /** Starts the put of a block whose CID is known to be right. */
+  put(cid: CID, bytes: Uint8Array): void {
+    const cost = bytes.byteLength + OVERHEAD_BYTES
+    this.#bytes += cost
+    const running: Promise<void> = this.#put(cid, bytes).finally(() => {
+      this.#running.delete(running)
+      this.#bytes -= cost
+      if (this.#bytes <= limits.importAheadBytes) this.#openRoom()
+    })
+    this.#running.add(running)
+  }
+
+  /** What to wait for before the next block, or undefined when there is room for it. Throws the first failure. */
+  room(): Promise<void> | undefined {
+    if (this.#failure !== undefined) throw this.#failure.error
+    if (this.#bytes <= limits.importAheadBytes) return undefined
+    this.#room ??= Promise.withResolvers<void>()
+    return this.#room.promise
+  }
+
+  /** Waits until the store has taken all. Throws the first failure. */
+  async settle(): Promise<void> {
+    await this.idle()
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Waits until nothing is on its way, whatever became of it. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running)
+  }
+
+  async #put(cid: CID, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#blocks.put(cid, bytes)
+    } catch (error) {
+      this.#failure ??= { error }
+      this.#openRoom()
+    }
+  }
+
+  #openRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+}

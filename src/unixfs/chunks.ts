@@ -1,0 +1,99 @@
+import { CHUNK_BYTES } from './profile.ts'
+import { untilAborted } from './until-aborted.ts'
+
+export type ChunkOptions = {
+  readonly signal?: AbortSignal
+  /** The pieces are given away, nobody writes to them later: whole chunks of them are kept uncopied. */
+  readonly handedOver?: boolean
+  /** Bytes to come, where somebody says: a small file then takes no more memory than it has bytes. */
+  readonly expectedBytes?: number
+}
+
+/**
+ * Cuts content into chunks of 1 MiB, the last one smaller; none for no content. Ours and not the
+ * importer's, which looks at every piece twice and copies a chunk once more than is needed. Ends
+ * with CANCELLED as soon as the signal aborts, also while the content is silent.
+ */
+export async function* chunksOf(
+  content: AsyncIterable<Uint8Array>,
+  options: ChunkOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const chunk = new Chunk(options.expectedBytes ?? 0)
+  for await (const piece of untilAborted(content, options.signal)) {
+    yield* options.handedOver === true ? cutUncopied(chunk, piece) : cut(chunk, piece)
+  }
+  if (!chunk.empty) yield chunk.take()
+}
+
+function* cutUncopied(chunk: Chunk, piece: Uint8Array): Generator<Uint8Array, void, void> {
+  const head = chunk.empty ? 0 : Math.min(chunk.missing, piece.byteLength)
+  yield* cut(chunk, piece.subarray(0, head))
+  let at = head
+  for (; piece.byteLength - at >= CHUNK_BYTES; at += CHUNK_BYTES)
+    yield piece.subarray(at, at + CHUNK_BYTES)
+  yield* cut(chunk, piece.subarray(at))
+}
+
+function* cut(chunk: Chunk, piece: Uint8Array): Generator<Uint8Array, void, void> {
+  for (let at = 0; at < piece.byteLength; ) {
+    at += chunk.add(piece.subarray(at))
+    if (chunk.missing === 0) yield chunk.take()
+  }
+}
+
+/** Collects the bytes of one chunk. Its buffer grows for the first chunk only: most files are small. */
+class Chunk {
+  #buffer: Uint8Array
+  #filled = 0
+
+  constructor(expectedBytes: number) {
+    this.#buffer = allocate(Math.max(0, Math.min(expectedBytes, CHUNK_BYTES)))
+  }
+
+  get empty(): boolean {
+    return this.#filled === 0
+  }
+
+  /** Bytes until it is full. */
+  get missing(): number {
+    return CHUNK_BYTES - this.#filled
+  }
+
+  /** Copies what fits into the chunk, and says how much that was. */
+  add(piece: Uint8Array): number {
+    const count = Math.min(piece.byteLength, this.missing)
+    this.#reserve(this.#filled + count)
+    this.#buffer.set(count === piece.byteLength ? piece : piece.subarray(0, count), this.#filled)
+    this.#filled += count
+    return count
+  }
+
+  /** The chunk; its bytes are the taker's. */
+  take(): Uint8Array {
+    const filled = this.#buffer.subarray(0, this.#filled)
+    const wasFull = this.missing === 0
+    // A store may keep what it gets: a small tail must not hold a megabyte.
+    const chunk = filled.byteLength * 2 > this.#buffer.byteLength ? filled : copy(filled)
+    this.#buffer = wasFull ? allocate(CHUNK_BYTES) : allocate(0)
+    this.#filled = 0
+    return chunk
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.byteLength) return
+    const grown = allocate(Math.min(CHUNK_BYTES, Math.max(bytes, this.#buffer.byteLength * 2)))
+    grown.set(this.#buffer.subarray(0, this.#filled))
+    this.#buffer = grown
+  }
+}
+
+/** Not zeroed, as every byte of it is written, and not out of a pool, which a kept block would hold. */
+function allocate(bytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(bytes)
+}
+
+function copy(bytes: Uint8Array): Uint8Array {
+  const copied = allocate(bytes.byteLength)
+  copied.set(bytes)
+  return copied
+}

@@ -1,0 +1,58 @@
+import type { CID } from 'multiformats/cid'
+import { limits } from '../core/limits.ts'
+import type { DagNode } from './dag-node.ts'
+
+/** What a link takes in memory besides its bytes in the block. */
+const LINK_BYTES = 40
+
+/**
+ * Decoded interior nodes (those with children), the last used ones up to `maxBytes`: a range in a
+ * file of thousands of blocks then costs no decoding. Safe to share: a node is named by its hash.
+ */
+export class NodeCache {
+  readonly #maxBytes: number
+  readonly #nodes = new Map<string, { readonly node: DagNode; readonly bytes: number }>()
+  #bytes = 0
+
+  constructor(maxBytes: number = limits.nodeCacheBytes) {
+    this.#maxBytes = maxBytes
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get(cid: CID): DagNode | undefined {
+    const key = keyOf(cid)
+    const entry = this.#nodes.get(key)
+    if (entry === undefined) return undefined
+    this.#nodes.delete(key)
+    this.#nodes.set(key, entry)
+    return entry.node
+  }
+
+  /** Keeps `node` when it has children: leaves are content, and belong to the cache of blocks. */
+  add(node: DagNode): void {
+    if (!('links' in node) || node.links.length === 0) return
+    const key = keyOf(node.cid)
+    const bytes = node.blockBytes + node.links.length * LINK_BYTES
+    if (bytes > this.#maxBytes || this.#nodes.has(key)) return
+    this.#nodes.set(key, { node, bytes })
+    this.#bytes += bytes
+    while (this.#bytes > this.#maxBytes) this.#dropOldest()
+  }
+
+  #dropOldest(): void {
+    for (const [key, { bytes }] of this.#nodes) {
+      this.#nodes.delete(key)
+      this.#bytes -= bytes
+      return
+    }
+  }
+}
+
+/** Only dag-pb nodes have children, so that the multihash alone names them, in CIDs of any version. */
+function keyOf(cid: CID): string {
+  const { buffer, byteOffset, byteLength } = cid.multihash.bytes
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+}

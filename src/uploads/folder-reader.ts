@@ -1,0 +1,46 @@
+import type { FolderEntry } from '../core/content.ts'
+import { emptyFolderLine, type ManifestLine, manifestSha256 } from '../core/manifest.ts'
+import { FileReader, type FileReaderInit } from './file-reader.ts'
+
+/** A folder's entries on their way in, each file read as `FileReader` does, with the manifest kept. */
+export class FolderReader implements AsyncIterable<FolderEntry> {
+  readonly #entries: AsyncIterable<FolderEntry>
+  readonly #init: FileReaderInit
+  readonly #lines: ManifestLine[] = []
+  readonly #folders = new Set<string>()
+  readonly #parents = new Set<string>()
+
+  constructor(entries: AsyncIterable<FolderEntry>, init: FileReaderInit) {
+    this.#entries = entries
+    this.#init = init
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<FolderEntry> {
+    for await (const entry of this.#entries) {
+      this.#noteParents(entry.path)
+      if (entry.kind === 'directory') this.#folders.add(entry.path)
+      yield entry.kind === 'directory' ? entry : { ...entry, content: this.#read(entry) }
+    }
+  }
+
+  /** Hex, of the folder's manifest. */
+  sha256(): string {
+    const empty = [...this.#folders].filter((path) => !this.#parents.has(path))
+    return manifestSha256([...this.#lines, ...empty.map(emptyFolderLine)])
+  }
+
+  async *#read(entry: FolderEntry & { kind: 'file' }): AsyncGenerator<Uint8Array> {
+    const { path, size, content } = entry
+    await using reader = new FileReader({ name: path, bytesTotal: size, content }, this.#init)
+    yield* reader
+    this.#lines.push({ path, sha256: await reader.sha256() })
+  }
+
+  #noteParents(path: string): void {
+    for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+      const parent = path.slice(0, slash)
+      if (this.#parents.has(parent)) return
+      this.#parents.add(parent)
+    }
+  }
+}

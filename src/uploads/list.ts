@@ -1,0 +1,43 @@
+import { and, desc, eq, lt } from 'drizzle-orm'
+import type { Caller } from '../core/caller.ts'
+import type { ListOptions, UploadPage, UploadRecord } from '../core/content.ts'
+import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { Book } from '../db/book.ts'
+import { upload } from '../db/schema/book.ts'
+
+/** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that is too large. */
+export function listUploads(book: Book, options: ListOptions, caller: Caller): UploadPage {
+  const limit = checkLimit(options.limit ?? limits.defaultPageRows)
+  const mine = eq(upload.owner, caller.owner)
+  const rows = book.orm
+    .select()
+    .from(upload)
+    .where(options.before === undefined ? mine : and(mine, lt(upload.id, options.before)))
+    .orderBy(desc(upload.id))
+    .limit(limit + 1)
+    .all()
+  const uploads = rows.slice(0, limit).map(toRecord)
+  const last = uploads.at(-1)
+  return rows.length > limit && last !== undefined ? { uploads, next: last.id } : { uploads }
+}
+
+function checkLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.maxPageRows) return limit
+  throw new PrsmError('INVALID_INPUT', `a page of ${limit} rows cannot be had`, {
+    hint: `ask for 1 to ${limits.maxPageRows} and pass \`next\` on as \`before\``,
+  })
+}
+
+function toRecord(row: typeof upload.$inferSelect): UploadRecord {
+  const { id, cid, bytes, sha256, filename, contentType, createdAt } = row
+  return {
+    id,
+    cid,
+    bytes,
+    sha256,
+    filename,
+    contentType,
+    createdAt: new Date(createdAt).toISOString(),
+  }
+}

@@ -1,0 +1,12 @@
+import { count, sum } from 'drizzle-orm'
+import type { Book } from '../db/book.ts'
+import { upload } from '../db/schema/book.ts'
+
+/** Uploads of all owners, and their bytes together. */
+export function uploadTotals(book: Book): { readonly uploads: number; readonly bytes: number } {
+  const row = book.orm
+    .select({ uploads: count(), bytes: sum(upload.bytes).mapWith(Number) })
+    .from(upload)
+    .get()
+  return { uploads: row?.uploads ?? 0, bytes: row?.bytes ?? 0 }
+}

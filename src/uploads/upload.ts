@@ -1,0 +1,87 @@
+import type { CID } from 'multiformats/cid'
+import type { BlockStore } from '../blocks/block-store.ts'
+import type { Lease } from '../blocks/lease.ts'
+import type { Caller } from '../core/caller.ts'
+import type { UploadResult } from '../core/content.ts'
+import { PrsmError } from '../core/errors.ts'
+import { ProgressMeter } from '../core/progress-meter.ts'
+import type { UploadOptions, UploadSource } from '../core/storage.ts'
+import type { Book } from '../db/book.ts'
+import { importFile, importFolder } from '../unixfs/import.ts'
+import { UNIXFS_PROFILE } from '../unixfs/profile.ts'
+import { commitUpload } from './commit.ts'
+import { FileReader, type FileReaderInit } from './file-reader.ts'
+import { FolderReader } from './folder-reader.ts'
+import { checkContentType, checkFilename, checkSha256 } from './names.ts'
+import { type Content, openSource } from './source.ts'
+
+export type UploadParts = {
+  readonly blocks: BlockStore
+  readonly book: Book
+  /** Bytes of one file; 0 = no limit but the disk. */
+  readonly maxFileBytes: number
+}
+
+export type UploadRequest = { readonly source: UploadSource; readonly options: UploadOptions }
+
+/**
+ * THE upload: bytes become a DAG of durable blocks, then one write names it. A crash or an abort
+ * before that write leaves blocks that wait to be collected, after it a finished upload.
+ */
+export async function upload(
+  parts: UploadParts,
+  request: UploadRequest,
+  caller: Caller,
+): Promise<UploadResult> {
+  const { signal, onProgress, bytesTotal, expectedSha256 } = request.options
+  signal?.throwIfAborted()
+  const content = await openSource(request.source)
+  const names = nameOf(content, request.options)
+  const expected = expectedSha256 === undefined ? undefined : checkSha256(expectedSha256)
+  const meter = new ProgressMeter(onProgress, content.bytesTotal ?? bytesTotal)
+  const reading = { meter, signal, maxFileBytes: parts.maxFileBytes }
+  await using lease = parts.blocks.lease()
+  const stored = await store(lease, content, reading)
+  checkExpected(stored.sha256, expected)
+  await lease.sync()
+  signal?.throwIfAborted()
+  const { cid, bytes, sha256 } = stored
+  const facts = { cid: cid.toString(), bytes, sha256, ...names }
+  const row = { ...facts, kind: content.kind, profile: UNIXFS_PROFILE }
+  const created = await commitUpload(parts.book, row, caller)
+  meter.finish()
+  const { newBytes, reusedBytes } = lease
+  return { ...facts, created, newBytes, reusedBytes, durationMs: meter.elapsedMs }
+}
+
+type Stored = { readonly cid: CID; readonly bytes: number; readonly sha256: string }
+
+async function store(lease: Lease, content: Content, reading: FileReaderInit): Promise<Stored> {
+  const blocks = { put: (cid: CID, bytes: Uint8Array) => lease.put(cid, bytes, { hashed: true }) }
+  const options = reading.signal === undefined ? {} : { signal: reading.signal }
+  if (content.kind === 'file') {
+    await using reader = new FileReader(content, reading)
+    const { cid, bytes } = await importFile(blocks, reader, { ...options, handedOver: true })
+    return { cid, bytes, sha256: await reader.sha256(cid) }
+  }
+  const reader = new FolderReader(content.entries, reading)
+  const { cid, bytes } = await importFolder(blocks, reader, { ...options, handedOver: true })
+  return { cid, bytes, sha256: reader.sha256() }
+}
+
+function nameOf(content: Content, options: UploadOptions) {
+  const folder = content.kind === 'directory'
+  const type = folder ? 'application/x-directory' : 'application/octet-stream'
+  return {
+    filename: checkFilename(options.filename ?? content.name),
+    contentType: checkContentType(options.contentType ?? type),
+  }
+}
+
+function checkExpected(sha256: string, expected: string | undefined): void {
+  if (expected === undefined || expected === sha256) return
+  throw new PrsmError('SHA256_MISMATCH', `the content has the SHA-256 ${sha256}`, {
+    hint: `expected was ${expected}: what was sent is not what you meant to send`,
+    details: { sha256, expected },
+  })
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { type BlockStore, openBlockStore } from '../../src/blocks/block-store.ts'
+import { RAW } from '../../src/core/cid.ts'
+import type { FilePort } from '../../src/core/file-port.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { blocksMigrations } from '../../src/db/migrations/blocks.ts'
+import { startDatabaseWorker } from '../../src/db/worker.ts'
+import { createFilePort } from '../../src/files/file-port.ts'
+
+export type OpenStore = AsyncDisposable & {
+  readonly store: BlockStore
+  readonly db: Database
+  readonly files: FilePort
+}
+
+export type StoreInit = {
+  /** Null: in memory. */
+  readonly folder: string | null
+  readonly files?: FilePort
+  readonly inlineBytes?: number
+}
+
+/** A block store as a node has it, without the node. */
+export async function openStore({ folder, ...init }: StoreInit): Promise<OpenStore> {
+  const files = init.files ?? createFilePort()
+  await using stack = new AsyncDisposableStack()
+  const worker = folder === null ? null : stack.use(startDatabaseWorker())
+  const db = stack.use(
+    await openDatabase({
+      path: folder === null ? null : join(folder, 'blocks.db'),
+      name: 'blocks',
+      migrations: blocksMigrations,
+      pageBytes: 8192,
+      files,
+      worker,
+    }),
+  )
+  const path = folder === null ? null : join(folder, 'blocks')
+  const store = stack.use(await openBlockStore({ ...init, db, path, files, writers: 4 }))
+  const open = stack.move()
+  return { store, db, files, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** A folder of its own for a test; removed at the end of the scope. */
+export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'prsm-test-'))
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+/** The raw CID of some bytes. */
+export function rawCid(bytes: Uint8Array): CID {
+  const digest = createHash('sha256').update(bytes).digest()
+  return CID.createV1(RAW, Digest.create(0x12, digest))
+}

@@ -1,0 +1,31 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { openTestDatabase, temporaryFolder } from '../../support/database.ts'
+
+/** Runs the writing program, kills it after a while, and gives the names it had acknowledged. */
+async function writeUntilKilled(folder: string, run: number): Promise<string[]> {
+  const child = fork(new URL('./write-until-killed.ts', import.meta.url), [folder, String(run)])
+  const acknowledged: string[] = []
+  child.on('message', (names: string[]) => acknowledged.push(...names))
+  await once(child, 'message')
+  await delay(20 + run * 35)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  return acknowledged
+}
+
+test('a process killed while it writes loses nothing it acknowledged', async () => {
+  await using folder = await temporaryFolder()
+  const acknowledged: string[] = []
+  for (let run = 0; run < 8; run += 1) {
+    acknowledged.push(...(await writeUntilKilled(folder.path, run)))
+    await using db = await openTestDatabase({ folder: folder.path })
+    const stored = new Set(db.names())
+    expect(acknowledged.filter((name) => !stored.has(name))).toEqual([])
+    const check = db.database.reader.pragma('integrity_check', { simple: true })
+    expect(check).toBe('ok')
+  }
+  expect(acknowledged.length).toBeGreaterThan(500)
+}, 60_000)
