@@ -81,9 +81,6 @@ export const directoryEntry = z.object({
   bytes,
 })
 
-/** A whole listing; as NDJSON each line is an entry, and the last `{"error": problem}` when it broke off. */
-export const listing = z.object({ cid: z.string(), entries: z.array(directoryEntry) })
-
 /** `draining`: no new requests are taken, running ones are ended. */
 export const health = z.object({ status: z.enum(['ok', 'draining']), version: z.string() })
 

@@ -9,7 +9,7 @@ import type { Database } from '../db/database.ts'
 import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, recordDamage } from './block-index.ts'
 import { FileBlocks } from './file-blocks.ts'
 import { Intake } from './intake.ts'
-import { Lease } from './lease.ts'
+import { type Admission, Lease } from './lease.ts'
 import { linksOf } from './links.ts'
 import { inlineBlock, keyOf, matches } from './multihash.ts'
 import { createPending, type Pending } from './pending.ts'
@@ -27,12 +27,6 @@ export type BlockStoreInit = {
   readonly writers?: number
 }
 
-/** What a put found: a block to wait for, or one that is safely there. */
-export type Admission = {
-  readonly pending: Pending | undefined
-  readonly fresh: boolean
-}
-
 /** Opens the store: reads where it stands and removes what a crash left unnamed. */
 export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> {
   const { db, path, files } = init
@@ -46,8 +40,7 @@ export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> 
   await blocks.open()
   await blocks.sweepDebris(
     blockIndex.meta(db.reader, 'unclean_directory'),
-    (cid, directory) =>
-      blockIndex.find(db.reader, cid.multihash.bytes)?.directory === directory,
+    (cid, directory) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory === directory,
   )
   return new BlockStore(init, blocks)
 }
@@ -81,7 +74,10 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   /** A scope for writing: its blocks are durable after `sync()`, and no collection takes them before. */
   lease(): Lease {
     if (this.#closed) throw new PrsmError('NODE_CLOSED', 'the node is closed')
-    return new Lease(this, this.#intake)
+    return new Lease({
+      admit: (cid, bytes) => this.#admit(cid, bytes),
+      flush: () => this.#intake.flush(),
+    })
   }
 
   /** Blocks stored and their bytes together. */
@@ -102,7 +98,9 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     if (held !== undefined) return held
     const place = this.#locate(cid)
     const bytes =
-      'bytes' in place ? place.bytes : await this.#readFile(cid, place, { offset: 0, length: place.size })
+      'bytes' in place
+        ? place.bytes
+        : await this.#readFile(cid, place, { offset: 0, length: place.size })
     if (!matches(cid, bytes)) throw this.#damaged(cid, 'its bytes do not hash to its CID')
     return bytes
   }
@@ -150,8 +148,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     await this.#intake.remove(createPending({ cid, key, size: 0, deleting: true }), row)
   }
 
-  /** Takes a checked block in, for a lease. One block put by many at once is one write. */
-  async admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
+  async #admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
     const key = keyOf(cid)
     const links = cid.code === RAW ? [] : linksOf(cid, bytes)
     for (;;) {
@@ -262,7 +259,11 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 }
 
-type FilePlace = { readonly size: number; readonly directory: number; readonly segments: Uint8Array }
+type FilePlace = {
+  readonly size: number
+  readonly directory: number
+  readonly segments: Uint8Array
+}
 type Located = FilePlace | { readonly bytes: Uint8Array }
 
 /** Adds a put to an entry that is under way, unless its row is being committed without these links. */

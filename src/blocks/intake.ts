@@ -1,10 +1,17 @@
-import { toStorageError } from './storage-errors.ts'
 import type { Database } from '../db/database.ts'
-import { type BlockRow, type BlockWrite, commitBlock, FILE, removeBlock, setMeta } from './block-index.ts'
+import {
+  type BlockRow,
+  type BlockWrite,
+  commitBlock,
+  FILE,
+  removeBlock,
+  setMeta,
+} from './block-index.ts'
 import type { FileBlocks } from './file-blocks.ts'
 import { commitWeight, type Pending } from './pending.ts'
 import { checksums } from './segments.ts'
 import { Slots } from './slots.ts'
+import { toStorageError } from './storage-errors.ts'
 
 /** Work of one transaction, in units of `commitWeight`: about 4 ms. */
 const BATCH_WEIGHT = 400

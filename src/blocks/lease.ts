@@ -1,10 +1,19 @@
 import type { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { BlockStore } from './block-store.ts'
-import type { Intake } from './intake.ts'
 import { inlineBlock, matches } from './multihash.ts'
 import type { Pending } from './pending.ts'
+
+/** What a put found: an entry to wait for, or a block that is safely there. */
+export type Admission = { readonly pending: Pending | undefined; readonly fresh: boolean }
+
+/** What a lease needs of its store. */
+export type LeaseStore = {
+  /** Takes a checked block in. One block put by many at once is one write. */
+  admit(cid: CID, bytes: Uint8Array): Promise<Admission>
+  /** Commits the rows of everything that is written. */
+  flush(): void
+}
 
 export type PutOptions = {
   /** True when the caller has just computed the CID from these very bytes. */
@@ -16,8 +25,7 @@ export type PutOptions = {
  * lets go: blocks that were put stay, collectable. At most 64 MiB are written and not yet synced.
  */
 export class Lease implements AsyncDisposable {
-  readonly #store: BlockStore
-  readonly #intake: Intake
+  readonly #store: LeaseStore
   readonly #open = new Set<Pending>()
   #failure: unknown
   #dirty = 0
@@ -25,9 +33,8 @@ export class Lease implements AsyncDisposable {
   #newBytes = 0
   #reusedBytes = 0
 
-  constructor(store: BlockStore, intake: Intake) {
+  constructor(store: LeaseStore) {
     this.#store = store
-    this.#intake = intake
   }
 
   /** Bytes of blocks that had to be stored, and of those that were there. */
@@ -60,7 +67,7 @@ export class Lease implements AsyncDisposable {
     this.#throwFailure()
     const open = [...this.#open]
     await Promise.all(open.map(({ written }) => written))
-    this.#intake.flush()
+    this.#store.flush()
     await Promise.all(open.map(({ durable }) => durable))
     this.#throwFailure()
   }
@@ -68,7 +75,7 @@ export class Lease implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const open = [...this.#open]
     await Promise.allSettled(open.map(({ written }) => written))
-    this.#intake.flush()
+    this.#store.flush()
     await Promise.allSettled(open.map(({ durable }) => durable))
   }
 
@@ -103,7 +110,7 @@ export class Lease implements AsyncDisposable {
   /** Waits with all other puts of the lease until it has room again. Throws what a block failed with. */
   async #awaitRoom(): Promise<void> {
     this.#room ??= Promise.withResolvers<void>()
-    this.#intake.flush()
+    this.#store.flush()
     await this.#room.promise
     this.#throwFailure()
   }

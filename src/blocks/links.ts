@@ -1,5 +1,5 @@
 import * as dagPb from '@ipld/dag-pb'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 

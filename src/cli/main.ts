@@ -1,1 +1,15 @@
-console.log('0.1.0-test', process.version)
+import { VERSION } from '../node/version.ts'
+import { restartWithThreads } from './thread-pool.ts'
+
+/** What is asked most often is answered before anything is loaded. */
+async function main(args: readonly string[]): Promise<number> {
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    console.log(VERSION)
+    return 0
+  }
+  if (args[0] === 'daemon') restartWithThreads()
+  const { run } = await import('./run.ts')
+  return await run(args)
+}
+
+process.exit(await main(process.argv.slice(2)))

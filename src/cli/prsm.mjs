@@ -20,9 +20,13 @@ function ownNode(fs, url) {
 /** Goes on with another Node. Ctrl-C reaches it by the terminal; what only we get is handed on. */
 function runWith(node, childProcess) {
   const script = new URL(import.meta.url).pathname
-  const child = childProcess.spawn(node, [decodeURIComponent(script)].concat(process.argv.slice(2)), {
-    stdio: 'inherit',
-  })
+  const child = childProcess.spawn(
+    node,
+    [decodeURIComponent(script)].concat(process.argv.slice(2)),
+    {
+      stdio: 'inherit',
+    },
+  )
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
@@ -49,7 +53,7 @@ function isTooOld() {
   return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
 }
 
-Promise.all([import('fs'), import('url'), import('child_process')])
+Promise.all([import('node:fs'), import('node:url'), import('node:child_process')])
   .then(([fs, url, childProcess]) => {
     if (!isTooOld()) return main(fs, url)
     const node = ownNode(fs, url)

@@ -74,16 +74,16 @@ export class StorageClient implements Storage, AsyncDisposable {
     return ls(this.#api, content, options)
   }
 
-  list({ limit, before }: ListOptions = {}): Promise<UploadPage> {
+  list({ limit, before, signal }: ListOptions & SignalOptions = {}): Promise<UploadPage> {
     const query = {
       ...(limit === undefined ? {} : { limit: String(limit) }),
       ...(before === undefined ? {} : { before: String(before) }),
     }
-    return this.#api.json(uploadPage, { method: 'GET', path: '/uploads', query })
+    return this.#api.json(uploadPage, { method: 'GET', path: '/uploads', query, signal })
   }
 
-  status(): Promise<NodeStatus> {
-    return this.#api.json(nodeStatus, { method: 'GET', path: '/status' })
+  status({ signal }: SignalOptions = {}): Promise<NodeStatus> {
+    return this.#api.json(nodeStatus, { method: 'GET', path: '/status', signal })
   }
 
   /** Ends the connections, after what is under way. */

@@ -1,5 +1,6 @@
-import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3'
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { type Connection, type Database, type DatabaseInit, openDatabase } from './database.ts'
+import { drizzle } from './drizzle.ts'
 import { bookMigrations } from './migrations/book.ts'
 import * as schema from './schema/book.ts'
 

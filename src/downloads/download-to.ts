@@ -20,8 +20,19 @@ export async function downloadTo(
   const meter = new ProgressMeter(options.onProgress, kind === 'file' ? bytes : undefined)
   const saved =
     kind === 'file'
-      ? { files: 1, bytes: await saveFile(options.path, metered(readFile(parts.blocks, cid, dag), meter), options) }
-      : await saveFolder(options.path, meteredEntries(walkFolder(parts.blocks, cid, dag), meter), options)
+      ? {
+          files: 1,
+          bytes: await saveFile(
+            options.path,
+            metered(readFile(parts.blocks, cid, dag), meter),
+            options,
+          ),
+        }
+      : await saveFolder(
+          options.path,
+          meteredEntries(walkFolder(parts.blocks, cid, dag), meter),
+          options,
+        )
   meter.finish()
   const path = resolve(options.path)
   return { cid: cid.toString(), kind, path, ...saved, durationMs: meter.elapsedMs }

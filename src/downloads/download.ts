@@ -17,7 +17,8 @@ export function download(
 ): Download {
   return {
     [Symbol.asyncIterator]: () => chunks(parts, content, options),
-    bytes: async ({ maxBytes = limits.collectBytes } = {}) => collect(parts, content, { ...options, maxBytes }),
+    bytes: async ({ maxBytes = limits.collectBytes } = {}) =>
+      collect(parts, content, { ...options, maxBytes }),
   }
 }
 
@@ -61,10 +62,14 @@ async function collect(
   const cid = await resolveContent(parts, content, options)
   const bytes = await wantedBytes(parts, cid, options)
   if (bytes > options.maxBytes) {
-    throw new PrsmError('INVALID_INPUT', `${cid} has ${bytes} bytes, more than ${options.maxBytes}`, {
-      hint: 'iterate the download, or name a larger maxBytes',
-      details: { bytes, maxBytes: options.maxBytes },
-    })
+    throw new PrsmError(
+      'INVALID_INPUT',
+      `${cid} has ${bytes} bytes, more than ${options.maxBytes}`,
+      {
+        hint: 'iterate the download, or name a larger maxBytes',
+        details: { bytes, maxBytes: options.maxBytes },
+      },
+    )
   }
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0

@@ -3,7 +3,7 @@ import type { BlockSource } from '../core/block-source.ts'
 import { parseTarget } from '../core/cid.ts'
 import type { ContentStat, DirectoryEntry, FolderEntry } from '../core/content.ts'
 import type { ContentId, SignalOptions } from '../core/storage.ts'
-import { listDirectory, walkFolder } from '../unixfs/directory.ts'
+import { listEntries, walkFolder } from '../unixfs/directory.ts'
 import type { NodeCache } from '../unixfs/node-cache.ts'
 import { resolvePath } from '../unixfs/resolve.ts'
 import { statNode } from '../unixfs/stat.ts'
@@ -44,7 +44,7 @@ export async function* listContent(
   options: SignalOptions,
 ): AsyncGenerator<DirectoryEntry> {
   const cid = await resolveContent(parts, content, options)
-  yield* listDirectory(parts.blocks, cid, dagOptions(parts, options))
+  yield* listEntries(parts.blocks, cid, dagOptions(parts, options))
 }
 
 /** All of a folder, depth first: for tar streams and for saving it. */

@@ -118,7 +118,7 @@ function admit({ exchange, method }: FastifyRequest, requests: RunningRequests):
 /** What requests are told while the server stops. */
 export function stopping(): PrsmError {
   return new PrsmError('NODE_CLOSED', 'the daemon is shutting down', {
-    hint: 'try again when it is up: nothing was stored under a name',
+    hint: 'try again when it is up; an upload that did not end stored nothing under a name',
   })
 }
 

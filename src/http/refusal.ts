@@ -12,6 +12,9 @@ export type RefusalBounds = {
 
 export type RefusalParts = { readonly bounds: RefusalBounds; readonly log: Logger }
 
+/** What may have been said of the content by the time it turns out that there is none to send. */
+const CONTENT_HEADERS = ['etag', 'content-range', 'content-disposition', 'accept-ranges']
+
 /**
  * Answers with problem details. When the head of an answer is out already, the connection is cut, so
  * that a short body never looks whole. Never throws.
@@ -36,6 +39,7 @@ function describe(exchange: Exchange, error: PrsmError, status: number | undefin
   const { response, id: requestId, path: instance } = exchange
   const problem = problemOf(error, { requestId, instance, ...(status ? { status } : {}) })
   const body = Buffer.from(JSON.stringify(problem))
+  for (const name of CONTENT_HEADERS) response.removeHeader(name)
   response.statusCode = problem.status
   response.setHeader('content-type', PROBLEM_JSON)
   response.setHeader('content-length', body.length)

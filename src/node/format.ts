@@ -36,10 +36,14 @@ export async function readOrWriteStamp(dataDir: string, files: FilePort): Promis
 function parseStamp(path: string, text: string): FormatStamp {
   const format = formatOf(text)
   if (format !== undefined && format > FORMAT) {
-    throw new PrsmError('STORE_TOO_NEW', `${path} says format ${format}; this version knows ${FORMAT}`, {
-      hint: 'run the newer prsm that wrote this folder; nothing was changed',
-      details: { format, known: FORMAT },
-    })
+    throw new PrsmError(
+      'STORE_TOO_NEW',
+      `${path} says format ${format}; this version knows ${FORMAT}`,
+      {
+        hint: 'run the newer prsm that wrote this folder; nothing was changed',
+        details: { format, known: FORMAT },
+      },
+    )
   }
   const stamp = stampSchema.safeParse(parseJson(text))
   if (stamp.success) return stamp.data

@@ -85,6 +85,9 @@ export class FolderTree {
     const slash = path.lastIndexOf('/')
     const name = path.slice(slash + 1)
     checkName(path, name)
+    if (Buffer.byteLength(path) > limits.maxPathBytes) {
+      throw tooLarge(path, `is longer than ${limits.maxPathBytes} bytes`)
+    }
     const parentPath = slash < 0 ? '' : path.slice(0, slash)
     if (slash === 0) throw refused(path, 'is absolute')
     if (parentPath !== this.#lastParent.path) {
@@ -98,8 +101,6 @@ export class FolderTree {
     const names = parentPath.split('/')
     if (names.length >= limits.maxPathDepth)
       throw tooLarge(path, `is more than ${limits.maxPathDepth} names deep`)
-    if (Buffer.byteLength(path) > limits.maxPathBytes)
-      throw tooLarge(path, `is longer than ${limits.maxPathBytes} bytes`)
     let folder = this.#root
     for (const name of names) {
       checkName(path, name)
@@ -157,9 +158,14 @@ function checkName(path: string, name: string): void {
 }
 
 function refused(path: string, why: string): PrsmError {
-  return new PrsmError('INVALID_INPUT', `${JSON.stringify(path)} ${why}`, { details: { path } })
+  return new PrsmError('INVALID_INPUT', `${quoted(path)} ${why}`, { details: { path } })
 }
 
 function tooLarge(path: string, why: string): PrsmError {
-  return new PrsmError('DAG_LIMIT', `${JSON.stringify(path)} ${why}`, { details: { path } })
+  return new PrsmError('DAG_LIMIT', `${quoted(path)} ${why}`, { details: { path } })
+}
+
+/** For messages: a path may be as long as an attacker likes. */
+function quoted(path: string): string {
+  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path)
 }

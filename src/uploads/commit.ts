@@ -1,7 +1,7 @@
-import { and, eq } from 'drizzle-orm'
 import type { Caller } from '../core/caller.ts'
 import type { Book } from '../db/book.ts'
 import { bookWriter } from '../db/book.ts'
+import { and, eq } from '../db/drizzle.ts'
 import { root, upload } from '../db/schema/book.ts'
 
 /** What an upload adds to the book. */

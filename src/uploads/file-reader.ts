@@ -84,9 +84,13 @@ export class FileReader implements AsyncIterable<Uint8Array>, AsyncDisposable {
   #checkSize(bytes: number): void {
     const { maxFileBytes } = this.#init
     if (maxFileBytes === 0 || bytes <= maxFileBytes) return
-    throw new PrsmError('UPLOAD_TOO_LARGE', `${this.#file.name} is larger than ${maxFileBytes} bytes`, {
-      hint: 'raise PRSM_MAX_FILE_SIZE (0 = no limit but the disk)',
-      details: { maxFileBytes },
-    })
+    throw new PrsmError(
+      'UPLOAD_TOO_LARGE',
+      `${this.#file.name} is larger than ${maxFileBytes} bytes`,
+      {
+        hint: 'raise PRSM_MAX_FILE_SIZE (0 = no limit but the disk)',
+        details: { maxFileBytes },
+      },
+    )
   }
 }

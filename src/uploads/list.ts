@@ -1,9 +1,9 @@
-import { and, desc, eq, lt } from 'drizzle-orm'
 import type { Caller } from '../core/caller.ts'
 import type { ListOptions, UploadPage, UploadRecord } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Book } from '../db/book.ts'
+import { and, desc, eq, lt } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
 
 /** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that is too large. */

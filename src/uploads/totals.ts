@@ -1,5 +1,5 @@
-import { count, sum } from 'drizzle-orm'
 import type { Book } from '../db/book.ts'
+import { count, sum } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
 
 /** Uploads of all owners, and their bytes together. */

@@ -1,5 +1,4 @@
-import { sql } from 'drizzle-orm'
-import { blob, check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { blob, check, index, integer, primaryKey, sql, sqliteTable, text } from '../drizzle.ts'
 
 /** Counters and marks of the store: `epoch`, `unclean_directory`, `blocks`, `bytes`. */
 export const meta = sqliteTable('meta', {

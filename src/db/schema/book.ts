@@ -1,4 +1,4 @@
-import { integer, primaryKey, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
+import { integer, primaryKey, sqliteTable, text, unique } from '../drizzle.ts'
 
 /** What keeps a DAG alive, and for whom. `reason`: 'upload'. Times are milliseconds since 1970. */
 export const root = sqliteTable(

@@ -54,6 +54,8 @@ async function sendFile(exchange: Exchange, node: ContentParts['node'], { stat, 
   describe(exchange, { etag, name, type: OCTETS })
   response.setHeader('accept-ranges', 'bytes')
   response.setHeader('content-length', length)
+  // One byte more than announced would be read as the start of the next answer.
+  response.strictContentLength = true
   if (part) {
     response.statusCode = 206
     response.setHeader('content-range', `bytes ${offset}-${offset + length - 1}/${stat.bytes}`)
@@ -71,7 +73,7 @@ function askedPart({ request }: Exchange, etag: string, size: number): ByteRange
   return stands ? parseRange(range, size) : undefined
 }
 
-/** Thrown after the head is out: the connection is cut, so that the body does not look whole. */
+/** Once the head is out, this cuts the connection, so that the body does not look whole. */
 function shortRead(cid: string, details: { length: number; written: number }): PrsmError {
   return new PrsmError('INTERNAL', `${cid} gave other bytes than its size says`, { details })
 }

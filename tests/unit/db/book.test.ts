@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { eq } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { bookWriter, openBook } from '../../../src/db/book.ts'
+import { eq } from '../../../src/db/drizzle.ts'
 import { root, upload } from '../../../src/db/schema/book.ts'
 import { startDatabaseWorker } from '../../../src/db/worker.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'

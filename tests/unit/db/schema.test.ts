@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
-import { getTableConfig } from 'drizzle-orm/sqlite-core'
 import { expect, test } from 'vitest'
+import { getTableConfig } from '../../../src/db/drizzle.ts'
 import { type Migration, migrate } from '../../../src/db/migrate.ts'
 import { blocksMigrations } from '../../../src/db/migrations/blocks.ts'
 import { bookMigrations } from '../../../src/db/migrations/book.ts'

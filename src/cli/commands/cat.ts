@@ -1,0 +1,16 @@
+import type { Flags } from '../../config/load.ts'
+import { connect } from '../daemon-client.ts'
+import type { Session } from '../session.ts'
+
+export type CatOptions = Flags & { readonly offset?: number; readonly length?: number }
+
+export async function cat(session: Session, content: string, options: CatOptions): Promise<void> {
+  await using client = await connect(session, options)
+  const { offset, length } = options
+  const download = client.download(content, {
+    signal: session.signal,
+    ...(offset === undefined ? {} : { offset }),
+    ...(length === undefined ? {} : { length }),
+  })
+  for await (const piece of download) await session.stdout.write(piece)
+}

@@ -1,0 +1,49 @@
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { systemCode } from '../core/errors.ts'
+
+/** `daemon.json` in the data folder: where the daemon that holds the folder is found. */
+const schema = z.object({ url: z.url(), pid: z.int().positive(), startedAt: z.string() })
+
+export type DaemonFile = z.infer<typeof schema>
+
+const NAME = 'daemon.json'
+
+/** Written whole or not at all; only its owner can read it. */
+export async function writeDaemonFile(dataDir: string, daemon: DaemonFile): Promise<void> {
+  const path = join(dataDir, NAME)
+  const temporary = `${path}.${process.pid}`
+  const handle = await open(temporary, 'w', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(daemon)}\n`)
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, path)
+}
+
+/** Undefined when there is none, or none that can be read. */
+export async function readDaemonFile(dataDir: string): Promise<DaemonFile | undefined> {
+  const text = await readFile(join(dataDir, NAME), 'utf8').catch((error: unknown) => {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return ''
+    throw error
+  })
+  const daemon = schema.safeParse(parsed(text))
+  return daemon.success ? daemon.data : undefined
+}
+
+/** Removes it, unless another daemon has written its own. */
+export async function removeDaemonFile(dataDir: string): Promise<void> {
+  const daemon = await readDaemonFile(dataDir)
+  if (daemon?.pid === process.pid) await rm(join(dataDir, NAME), { force: true })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,168 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { parseSize } from '../config/size.ts'
+import { isPrsmError } from '../core/errors.ts'
+import { VERSION } from '../node/version.ts'
+import { exitCodes } from './exit-codes.ts'
+import type { Session } from './session.ts'
+import { clientFlags, daemonFlags, settingOption } from './settings.ts'
+
+const CONTENT = 'a CID, CID/path/in/folder or ipfs://CID/path'
+const EXAMPLE = 'bafkreibrs7etqa6n5gctx3x6uusqnzpsm3po47rqmbeb3ozz7tpxq7pnrm'
+
+/** All commands. What a command needs is loaded when it runs. */
+export function createProgram(session: Session): Command {
+  const program = new Command('prsm')
+    .description('Stores files and folders under their CIDs, and gives them back verified.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .exitOverride()
+    // What went wrong is told by `report`, with --json as an object.
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', exitCodeText())
+  addDaemon(program, session)
+  addTransfers(program, session)
+  addViews(program, session)
+  addConfig(program, session)
+  return program
+}
+
+function addDaemon(program: Command, session: Session): void {
+  const command = program
+    .command('daemon')
+    .description('Run the storage node and its HTTP API until Ctrl-C.')
+    .action(async (options) => {
+      const { daemon } = await import('./commands/daemon.ts')
+      await daemon(session, options)
+    })
+  for (const name of daemonFlags) command.addOption(settingOption(name))
+  finish(command, 'print where it listens as an object', ['prsm daemon --listen 127.0.0.1:0'])
+}
+
+function addTransfers(program: Command, session: Session): void {
+  const add = program
+    .command('add')
+    .description('Store a file, a folder with all in it, or what comes on stdin; print its CID.')
+    .argument('<path>', 'a file or folder; - is stdin')
+    .option('--dereference', 'store what symbolic links point to; without it a link is an error')
+    .option('--filename <NAME>', 'the name to list it under; default: that of the file')
+    .option('--content-type <TYPE>', 'its media type; default: application/octet-stream')
+    .option('--expected-sha256 <HEX>', 'fail unless the content has this SHA-256')
+    .action(async (path, options) => {
+      const command = await import('./commands/add.ts')
+      await command.add(session, path, options)
+    })
+  talksToDaemon(add, 'progress and the result', [
+    'prsm add model.safetensors',
+    'prsm add --dereference ~/.cache/huggingface/hub/models--x/snapshots/y',
+    'tar c dataset | prsm add - --filename dataset.tar',
+  ])
+  const get = program
+    .command('get')
+    .description('Save a file or folder: written beside its place, synced, then renamed.')
+    .argument('<content>', CONTENT)
+    .option('-o, --output <PATH>', 'where to; must not exist; default: its last name, here')
+    .action(async (content, options) => {
+      const command = await import('./commands/get.ts')
+      await command.get(session, content, options)
+    })
+  talksToDaemon(get, 'progress and the result', [`prsm get ${EXAMPLE} -o hello.txt`])
+  const cat = program
+    .command('cat')
+    .description('Write a file, or a part of it, to stdout.')
+    .argument('<content>', CONTENT)
+    .option('--offset <BYTES>', 'the first byte wanted: a number, or one with KiB, MiB, …', size)
+    .option('--length <BYTES>', 'how many bytes are wanted; default: all to the end', size)
+    .action(async (content, options) => {
+      const command = await import('./commands/cat.ts')
+      await command.cat(session, content, options)
+    })
+  talksToDaemon(cat, 'errors (the content stays as it is)', [
+    `prsm cat ${EXAMPLE} --offset 6 --length 4`,
+  ])
+}
+
+function addViews(program: Command, session: Session): void {
+  const ls = program
+    .command('ls')
+    .description('List a folder: CID, bytes and name of each entry; folders end in a slash.')
+    .argument('<content>', CONTENT)
+    .action(async (content, options) => {
+      const command = await import('./commands/ls.ts')
+      await command.ls(session, content, options)
+    })
+  talksToDaemon(ls, 'each entry', ['prsm ls bafybei…/weights'])
+  const stat = program
+    .command('stat')
+    .description('Tell what a CID is: file or folder, its size, its blocks.')
+    .argument('<content>', CONTENT)
+    .action(async (content, options) => {
+      const command = await import('./commands/stat.ts')
+      await command.stat(session, content, options)
+    })
+  talksToDaemon(stat, 'the result', [`prsm stat ${EXAMPLE}`])
+  const list = program
+    .command('list')
+    .description('List uploads, newest first.')
+    .option('--limit <N>', 'how many at most; default: 100', count)
+    .option('--before <ID>', 'only older ones: what the page before ended with', count)
+    .action(async (options) => {
+      const command = await import('./commands/list.ts')
+      await command.list(session, options)
+    })
+  talksToDaemon(list, 'the page', ['prsm list --limit 20'])
+  const status = program
+    .command('status')
+    .description('Tell what the daemon stores, where, and since when it runs.')
+    .action(async (options) => {
+      const command = await import('./commands/status.ts')
+      await command.status(session, options)
+    })
+  talksToDaemon(status, 'the result', ['prsm status --json'])
+}
+
+function addConfig(program: Command, session: Session): void {
+  const config = program.command('config').description('Look at the configuration.')
+  const show = config
+    .command('show')
+    .description('Print every setting, its value and where that comes from; no secret is shown.')
+    .action(async (options) => {
+      const command = await import('./commands/config-show.ts')
+      await command.configShow(session, options)
+    })
+  for (const name of new Set([...daemonFlags, ...clientFlags])) show.addOption(settingOption(name))
+  finish(show, 'print each setting as an object', ['prsm config show'])
+}
+
+function talksToDaemon(command: Command, what: string, examples: readonly string[]): void {
+  for (const name of clientFlags) command.addOption(settingOption(name))
+  finish(command, `print ${what} as objects, one a line`, examples)
+}
+
+function finish(command: Command, json: string, examples: readonly string[]): void {
+  command.option('--json', json)
+  const title = examples.length === 1 ? 'Example' : 'Examples'
+  command.addHelpText('after', `\n${title}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`)
+}
+
+function exitCodeText(): string {
+  const lines = Object.values(exitCodes).map(
+    ([code, meaning]) => `  ${`${code}`.padEnd(5)}${meaning}`,
+  )
+  return `\nExit codes:\n${lines.join('\n')}`
+}
+
+function size(text: string): number {
+  try {
+    return parseSize(text)
+  } catch (error) {
+    if (!isPrsmError(error)) throw error
+    throw new InvalidArgumentError(error.hint ?? error.message)
+  }
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('It is a whole number above 0.')
+}
