@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import type { BlockSource, GetOptions, Part } from '../core/block-source.ts'
@@ -5,6 +6,7 @@ import { RAW } from '../core/cid.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
 import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, recordDamage } from './block-index.ts'
 import { FileBlocks } from './file-blocks.ts'
@@ -27,7 +29,7 @@ export type BlockStoreInit = {
   readonly writers?: number
 }
 
-/** Opens the store: reads where it stands and removes what a crash left unnamed. */
+/** Opens the store: reads where it stands and removes what a crash left unnamed. Throws STORAGE_IO, STORAGE_FULL, STORE_CORRUPT. */
 export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> {
   const { db, path, files } = init
   if (path === null) return new BlockStore(init, undefined)
@@ -37,11 +39,16 @@ export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> 
     locate: (cid) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory ?? undefined,
     last: blockIndex.lastDirectory(db.reader),
   })
-  await blocks.open()
-  await blocks.sweepDebris(
-    blockIndex.meta(db.reader, 'unclean_directory'),
-    (cid, directory) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory === directory,
-  )
+  try {
+    await blocks.open()
+    await files.syncDirectory(dirname(path))
+    await blocks.sweepDebris(
+      blockIndex.meta(db.reader, 'unclean_directory'),
+      (cid, directory) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory === directory,
+    )
+  } catch (error) {
+    throw toStorageError(error, `the block files in ${path}`)
+  }
   return new BlockStore(init, blocks)
 }
 
@@ -56,6 +63,8 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   readonly #inlineBytes: number
   readonly #epoch: number
   #closed = false
+  #reading = 0
+  #idle: (() => void) | undefined
 
   constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
     this.#db = init.db
@@ -93,7 +102,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 
   async get(cid: CID, { signal }: GetOptions = {}): Promise<Uint8Array> {
-    signal?.throwIfAborted()
+    throwIfCancelled(signal)
     const held = inlineBlock(cid) ?? this.#heldBytes(cid)
     if (held !== undefined) return held
     const place = this.#locate(cid)
@@ -106,7 +115,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 
   async getPart(cid: CID, part: Part, { signal }: GetOptions = {}): Promise<Uint8Array> {
-    signal?.throwIfAborted()
+    throwIfCancelled(signal)
     const held = inlineBlock(cid) ?? this.#heldBytes(cid)
     if (held !== undefined) return slice(cid, held, part)
     const place = this.#locate(cid)
@@ -158,18 +167,24 @@ export class BlockStore implements BlockSource, AsyncDisposable {
         await pending.durable.catch(() => {})
         continue
       }
+      // After a failed sync rows are seen that may not be on the disk: nothing may rely on them.
+      if (this.#db.failure !== undefined) throw this.#db.failure
       const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
       const stands = row !== undefined && (await this.#stands(cid, row))
-      if (this.#intake.find(key) !== undefined) continue
+      if (this.#intake.find(key) !== undefined || this.#moved(cid, row)) continue
       if (stands) return { pending: this.#refresh(cid, row, links), fresh: false }
       return { pending: this.#store(cid, bytes, links, row), fresh: true }
     }
   }
 
-  /** Waits for what is on its way. The database is closed by who opened it. */
+  /** Waits for what is on its way, reads too. The database is closed by who opened it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await this.#intake.drain()
+    if (this.#reading === 0) return
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve
+    })
   }
 
   #store(cid: CID, bytes: Uint8Array, links: readonly CID[], row: BlockRow | undefined): Pending {
@@ -213,8 +228,17 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     }
   }
 
+  /** True when a block was taken away, or stored elsewhere, while its file was looked at. */
+  #moved(cid: CID, row: BlockRow | undefined): boolean {
+    if (row === undefined || row.place !== FILE) return false
+    const now = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    return now?.place !== row.place || now.directory !== row.directory
+  }
+
+  /** A copy: the writer uses his buffer again when the block is on the disk. */
   #heldBytes(cid: CID): Uint8Array | undefined {
-    return this.#intake.find(keyOf(cid))?.bytes
+    const bytes = this.#intake.find(keyOf(cid))?.bytes
+    return bytes === undefined ? undefined : Uint8Array.from(bytes)
   }
 
   #locate(cid: CID): Located {
@@ -234,6 +258,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
 
   async #readFile(cid: CID, place: FilePlace, part: Part): Promise<Uint8Array> {
     if (this.#files === undefined) throw new Error('a store in memory has no files')
+    this.#reading += 1
     try {
       const path = this.#files.pathOf(cid, place.directory)
       const bytes = await this.#files.read(path, part.offset, part.length)
@@ -241,6 +266,9 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw toStorageError(error, `the file of block ${cid}`)
       throw this.#damaged(cid, 'its file is missing', error)
+    } finally {
+      this.#reading -= 1
+      if (this.#reading === 0) this.#idle?.()
     }
     throw this.#damaged(cid, 'its file is too short')
   }

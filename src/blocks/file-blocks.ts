@@ -119,7 +119,8 @@ export class FileBlocks extends FsBlockstore {
 
   /**
    * Removes files that no row names, from `directory` on: what a crash left between a write and its
-   * commit. Returns how many. `named` says whether the index has the file where it stands.
+   * commit. Returns how many. `named` says whether the index has the file where it stands. What is no
+   * block file by its name is not ours, and stays.
    */
   async sweepDebris(
     directory: number,
@@ -130,7 +131,8 @@ export class FileBlocks extends FsBlockstore {
       const number = Number.parseInt(name, 10)
       if (directoryName(number) !== name || number < directory) continue
       for (const file of await this.#files.list(join(this.path, name))) {
-        if (file.endsWith(EXTENSION) && named(decodeFileName(file), number)) continue
+        const cid = cidOf(file)
+        if (cid === undefined || named(cid, number)) continue
         await this.#files.unlink(join(this.path, name, file))
         removed += 1
       }
@@ -169,6 +171,16 @@ function directoryName(directory: number): string {
 
 function fileName(cid: CID): string {
   return `${base32upper.encode(cid.multihash.bytes)}${EXTENSION}`
+}
+
+/** The CID of a block file, undefined for any other name. */
+function cidOf(name: string): CID | undefined {
+  try {
+    const cid = decodeFileName(name)
+    return fileName(cid) === name ? cid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The CID a file name stands for, with the raw codec: the name has only the multihash. */

@@ -1,7 +1,9 @@
+import type { CID } from 'multiformats/cid'
 import type { Database } from '../db/database.ts'
 import {
   type BlockRow,
   type BlockWrite,
+  blockIndex,
   commitBlock,
   FILE,
   removeBlock,
@@ -167,7 +169,10 @@ export class Intake {
     }
   }
 
-  /** The commit failed: the files it would have named are removed while nobody else can put them. */
+  /**
+   * The commit failed: the files it would have named are removed while nobody else can put them. After
+   * a failed sync the rows may be there all the same: then their files stay.
+   */
   async #undo(batch: readonly Pending[], error: unknown): Promise<void> {
     await Promise.all(batch.map((entry) => this.#removeFile(entry)))
     for (const entry of batch) this.#fail(entry, toStorageError(error, 'the index of blocks'))
@@ -175,7 +180,17 @@ export class Intake {
 
   async #removeFile(entry: Pending): Promise<void> {
     const { cid, directory } = entry
-    if (directory !== undefined) await this.#files?.remove(cid, directory).catch(() => {})
+    if (directory === undefined || this.#isNamed(cid, directory)) return
+    await this.#files?.remove(cid, directory).catch(() => {})
+  }
+
+  /** Nobody knows when the index cannot be read: then nothing is removed. */
+  #isNamed(cid: CID, directory: number): boolean {
+    try {
+      return blockIndex.find(this.#db.reader, cid.multihash.bytes)?.directory === directory
+    } catch {
+      return true
+    }
   }
 
   #removeReplaced({ cid, replaces, directory }: Pending): void {

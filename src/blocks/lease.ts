@@ -18,6 +18,8 @@ export type LeaseStore = {
 export type PutOptions = {
   /** True when the caller has just computed the CID from these very bytes. */
   readonly hashed?: boolean
+  /** Called when the store needs `bytes` no more; without it they are the store's for good. */
+  readonly released?: () => void
 }
 
 /**
@@ -51,14 +53,20 @@ export class Lease implements AsyncDisposable {
    * must not be changed until then. Throws BLOCK_REJECTED when they are too many or not what `cid`
    * names, and what an earlier block of the lease failed with.
    */
-  async put(cid: CID, bytes: Uint8Array, { hashed = false }: PutOptions = {}): Promise<void> {
+  async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    const { hashed = false, released = () => {} } = options
     this.#throwFailure()
     checkBlock(cid, bytes, hashed)
     if (inlineBlock(cid) !== undefined) return
     const { pending, fresh } = await this.#store.admit(cid, bytes)
-    if (fresh) this.#newBytes += bytes.byteLength
-    else this.#reusedBytes += bytes.byteLength
-    if (pending !== undefined) this.#follow(pending, fresh)
+    if (pending !== undefined) this.#follow(pending)
+    if (pending !== undefined && fresh) {
+      this.#newBytes += bytes.byteLength
+      this.#countDirty(pending, released)
+    } else {
+      this.#reusedBytes += bytes.byteLength
+      released()
+    }
     if (this.#dirty > limits.leaseDirtyBytes) await this.#awaitRoom()
   }
 
@@ -79,10 +87,9 @@ export class Lease implements AsyncDisposable {
     await Promise.allSettled(open.map(({ durable }) => durable))
   }
 
-  #follow(pending: Pending, fresh: boolean): void {
+  #follow(pending: Pending): void {
     if (this.#open.has(pending)) return
     this.#open.add(pending)
-    if (fresh) this.#countDirty(pending)
     pending.durable.then(
       () => this.#open.delete(pending),
       (error: unknown) => this.#fail(pending, error),
@@ -90,9 +97,10 @@ export class Lease implements AsyncDisposable {
   }
 
   /** A file is dirty until it is synced, a block in the database until its row is. */
-  #countDirty(pending: Pending): void {
+  #countDirty(pending: Pending, released: () => void): void {
     this.#dirty += pending.size
     const clean = () => {
+      released()
       this.#dirty -= pending.size
       if (this.#dirty <= limits.leaseDirtyBytes) this.#openRoom()
     }

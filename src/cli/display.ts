@@ -33,6 +33,14 @@ export function formatName(name: string): string {
   )
 }
 
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}|[\u{20000}-\u{3fffd}]/gu
+
+/** Columns of a text on a terminal: those of East Asian scripts and pictures are two wide (UAX 11). */
+export function displayWidth(text: string): number {
+  return [...text].length + (text.match(WIDE)?.length ?? 0)
+}
+
 /** `315 MB in 3.0 s (103 MB/s)`; the rate of a moment says nothing and is left out. */
 export function formatTransfer(bytes: number, elapsedMs: number): string {
   const took = `${formatBytes(bytes)} in ${formatDuration(elapsedMs)}`
@@ -45,9 +53,11 @@ export function formatTable(
   right: readonly number[] = [],
 ): string {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+    Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
   )
-  const cell = (text: string, column: number): string =>
-    right.includes(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0)
+  const cell = (text: string, column: number): string => {
+    const room = ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(text)))
+    return right.includes(column) ? `${room}${text}` : `${text}${room}`
+  }
   return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n')
 }

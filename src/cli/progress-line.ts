@@ -1,23 +1,25 @@
 import type { Progress } from '../core/content.ts'
-import { formatBytes, formatDuration, formatRate } from './display.ts'
+import { displayWidth, formatBytes, formatDuration, formatRate } from './display.ts'
 
 const BAR_MAX = 30
 const BAR_MIN = 8
+const GAP = '  '
 
 /** What is known, in words: `42 %, 450 MB of 1.07 GB, 530 MB/s, 1.2 s left`. */
 export function progressText(progress: Progress): string {
   return factsOf(progress).join(', ')
 }
 
-/** The same with a name and a bar, in at most `columns` characters: the bar goes first, then the name. */
+/** The same with a name and a bar, in at most `columns` columns: the bar goes first, then the name. */
 export function progressLine(label: string, progress: Progress, columns: number): string {
-  const facts = factsOf(progress).join('  ')
-  const room = columns - facts.length - 2
-  const shown = shorten(label, Math.max(0, Math.min(label.length, room)))
-  const line = shown === '' ? facts : `${shown}  ${facts}`
-  const width = Math.min(BAR_MAX, columns - line.length - 4)
-  if (progress.percent === undefined || width < BAR_MIN) return line.slice(0, columns)
-  return `${shown}  ${bar(progress.percent, width)}  ${facts}`
+  const facts = factsOf(progress).join(GAP)
+  const name = shorten(label, columns - facts.length - GAP.length)
+  const used = displayWidth([name, facts].filter(Boolean).join(GAP))
+  const width = Math.min(BAR_MAX, columns - used - GAP.length - 2)
+  const shownBar =
+    progress.percent === undefined || width < BAR_MIN ? '' : bar(progress.percent, width)
+  const line = [name, shownBar, facts].filter(Boolean).join(GAP)
+  return name === '' ? line.slice(0, columns) : line
 }
 
 function factsOf({ bytesDone, bytesTotal, percent, elapsedMs, remainingMs }: Progress): string[] {
@@ -38,7 +40,13 @@ function bar(percent: number, width: number): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`
 }
 
-function shorten(text: string, width: number): string {
-  if (text.length <= width) return text
-  return width < 4 ? '' : `${text.slice(0, width - 1)}…`
+function shorten(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text
+  if (columns < 4) return ''
+  let kept = ''
+  for (const character of text) {
+    if (displayWidth(kept + character) > columns - 1) break
+    kept += character
+  }
+  return `${kept}…`
 }

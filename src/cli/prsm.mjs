@@ -18,15 +18,9 @@ function ownNode(fs, url) {
 }
 
 /** Goes on with another Node. Ctrl-C reaches it by the terminal; what only we get is handed on. */
-function runWith(node, childProcess) {
-  const script = new URL(import.meta.url).pathname
-  const child = childProcess.spawn(
-    node,
-    [decodeURIComponent(script)].concat(process.argv.slice(2)),
-    {
-      stdio: 'inherit',
-    },
-  )
+function runWith(node, script, childProcess) {
+  const args = [script].concat(process.argv.slice(2))
+  const child = childProcess.spawn(node, args, { stdio: 'inherit' })
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
@@ -57,7 +51,8 @@ Promise.all([import('node:fs'), import('node:url'), import('node:child_process')
   .then(([fs, url, childProcess]) => {
     if (!isTooOld()) return main(fs, url)
     const node = ownNode(fs, url)
-    return node === undefined ? refuse() : runWith(node, childProcess)
+    if (node === undefined) return refuse()
+    return runWith(node, url.fileURLToPath(import.meta.url), childProcess)
   })
   .catch((error) => {
     console.error(error)

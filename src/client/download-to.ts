@@ -57,10 +57,14 @@ async function saveWholeFolder(api: Api, target: Target, { path, ...options }: S
     meter.finish()
     return saved
   } catch (error) {
-    if (!entries.broke || signal?.aborted) throw error
+    if (signal?.aborted || !(entries.broke || isCutOff(error))) throw error
     await askWhy(api, { ...target, path: entries.lastPath }, signal)
     throw brokenOff(api.url, error)
   }
+}
+
+function isCutOff(error: unknown): boolean {
+  return isPrsmError(error) && error.code === 'UPLOAD_INCOMPLETE'
 }
 
 /** The entries of a folder on its way, and where it broke. */

@@ -1,8 +1,12 @@
 import type { OnProgress, Progress } from './content.ts'
+import { PrsmError } from './errors.ts'
 
 const INTERVAL_MS = 100
 
-/** Counts bytes and tells a listener: at the first byte, then at most ten times a second, and at the end. */
+/**
+ * Counts bytes and tells a listener: at the first byte, then at most ten times a second, and at the
+ * end. A listener that throws ends what it listens to: INVALID_INPUT with its error as the cause.
+ */
 export class ProgressMeter {
   readonly #listener: OnProgress | undefined
   readonly #total: number | undefined
@@ -29,12 +33,21 @@ export class ProgressMeter {
     const now = performance.now()
     if (now - this.#toldAt < INTERVAL_MS) return
     this.#toldAt = now
-    this.#listener(progressOf(this.#done, this.elapsedMs, this.#total))
+    this.#tell(this.#total)
   }
 
   /** Tells the final size, whatever was announced. */
   finish(): void {
-    this.#listener?.(progressOf(this.#done, this.elapsedMs, this.#done))
+    this.#tell(this.#done)
+  }
+
+  #tell(total: number | undefined): void {
+    try {
+      this.#listener?.(progressOf(this.#done, this.elapsedMs, total))
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new PrsmError('INVALID_INPUT', `onProgress threw: ${reason}`, { cause })
+    }
   }
 }
 

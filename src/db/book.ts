@@ -3,6 +3,7 @@ import { type Connection, type Database, type DatabaseInit, openDatabase } from 
 import { drizzle } from './drizzle.ts'
 import { bookMigrations } from './migrations/book.ts'
 import * as schema from './schema/book.ts'
+import { fromSqlite } from './sqlite-errors.ts'
 
 /** Drizzle with the tables of the book. */
 export type BookOrm = BetterSQLite3Database<typeof schema>
@@ -26,6 +27,15 @@ export async function openBook(init: BookInit): Promise<Book> {
     database,
     orm: drizzle(database.reader, { schema }),
     [Symbol.asyncDispose]: () => database.close(),
+  }
+}
+
+/** Reads from the book; what the driver throws comes as one of ours: STORE_CORRUPT, STORAGE_IO. */
+export function readBook<T>({ orm, database }: Book, query: (orm: BookOrm) => T): T {
+  try {
+    return query(orm)
+  } catch (error) {
+    throw fromSqlite(error, database.reader.name)
   }
 }
 

@@ -36,6 +36,8 @@ export interface Database extends AsyncDisposable {
    * STORE_CORRUPT, STORE_LOCKED, NODE_CLOSED.
    */
   write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T>
+  /** What ended writing: a sync failed, and what is read may not be durable. */
+  readonly failure: PrsmError | undefined
   /** Read-only (in memory: the one connection). Sees what is committed; no cursor across an await. */
   readonly reader: Connection
   /** Brings all of the -wal into the file. Rejects with STORE_LOCKED when a reader holds it up. */
@@ -86,6 +88,10 @@ class OpenDatabase implements Database {
     this.reader = reader
     this.#queue = queue
     this.#file = file
+  }
+
+  get failure(): PrsmError | undefined {
+    return this.#queue.failure
   }
 
   write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T> {

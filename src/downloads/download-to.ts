@@ -18,24 +18,30 @@ export async function downloadTo(
   const dag = dagOptions(parts, options)
   const { kind, bytes } = await statNode(parts.blocks, cid, dag)
   const meter = new ProgressMeter(options.onProgress, kind === 'file' ? bytes : undefined)
+  const path = resolve(options.path)
   const saved =
     kind === 'file'
-      ? {
-          files: 1,
-          bytes: await saveFile(
-            options.path,
-            metered(readFile(parts.blocks, cid, dag), meter),
-            options,
-          ),
-        }
+      ? await saveOne(path, metered(readFile(parts.blocks, cid, dag), meter), { ...options, meter })
       : await saveFolder(
-          options.path,
-          meteredEntries(walkFolder(parts.blocks, cid, dag), meter),
+          path,
+          finished(meteredEntries(walkFolder(parts.blocks, cid, dag), meter), meter),
           options,
         )
-  meter.finish()
-  const path = resolve(options.path)
   return { cid: cid.toString(), kind, path, ...saved, durationMs: meter.elapsedMs }
+}
+
+async function saveOne(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { meter, ...options }: DownloadToOptions & { readonly meter: ProgressMeter },
+) {
+  return { files: 1, bytes: await saveFile(path, finished(chunks, meter), options) }
+}
+
+/** The listener hears of the end before the content has its name: one that throws leaves nothing. */
+async function* finished<T>(items: AsyncIterable<T>, meter: ProgressMeter): AsyncGenerator<T> {
+  yield* items
+  meter.finish()
 }
 
 async function* metered(

@@ -3,6 +3,7 @@ import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
+import { checkRange } from '../unixfs/raw-range.ts'
 import { fileSize, readFile } from '../unixfs/read.ts'
 import { type ContentParts, dagOptions, resolveContent } from './open-content.ts'
 
@@ -59,18 +60,10 @@ async function collect(
   content: ContentId,
   options: DownloadOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
+  checkRange(options)
   const cid = await resolveContent(parts, content, options)
   const bytes = await wantedBytes(parts, cid, options)
-  if (bytes > options.maxBytes) {
-    throw new PrsmError(
-      'INVALID_INPUT',
-      `${cid} has ${bytes} bytes, more than ${options.maxBytes}`,
-      {
-        hint: 'iterate the download, or name a larger maxBytes',
-        details: { bytes, maxBytes: options.maxBytes },
-      },
-    )
-  }
+  checkCollected(cid, bytes, options.maxBytes)
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0
   for await (const chunk of chunks(parts, cid, options)) {
@@ -78,6 +71,14 @@ async function collect(
     filled += chunk.byteLength
   }
   return all
+}
+
+function checkCollected(cid: CID, bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return
+  throw new PrsmError('INVALID_INPUT', `${cid} has ${bytes} bytes, more than ${maxBytes}`, {
+    hint: 'iterate the download, or name a larger maxBytes',
+    details: { bytes, maxBytes },
+  })
 }
 
 function readOptions(parts: ContentParts, { offset, length, signal }: DownloadOptions) {

@@ -11,6 +11,8 @@ export type LocalRegularFile = {
   /** Bytes it had when it was listed, all of which are read; what was appended since is not. */
   readonly bytes: number
   readonly dereference: boolean
+  /** Gives the buffer, of 1 MiB, for a whole piece; who passes this knows when it is free again. */
+  readonly allocatePiece?: () => Uint8Array
 }
 
 /**
@@ -59,12 +61,13 @@ function readPiece(
 
 async function readAt(
   handle: FileHandle,
-  { path, bytes }: LocalRegularFile,
+  { path, bytes, allocatePiece }: LocalRegularFile,
   position: number,
 ): Promise<Uint8Array> {
   const length = Math.min(PIECE_BYTES, bytes - position)
   if (length <= 0) return new Uint8Array(0)
-  const buffer = Buffer.allocUnsafeSlow(length)
+  const whole = length === PIECE_BYTES ? allocatePiece?.() : undefined
+  const buffer = whole ?? Buffer.allocUnsafeSlow(length)
   const { bytesRead } = await handle.read(buffer, 0, length, position).catch((error: unknown) => {
     throw fileError(error, path, 'read')
   })

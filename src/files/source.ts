@@ -25,7 +25,7 @@ const UNNAMED = 'content'
 /** Turns any source into content. Throws FILE_NOT_FOUND and the like for a path, INVALID_INPUT else. */
 export async function openSource(
   source: UploadSource,
-  options: { readonly signal?: AbortSignal } = {},
+  options: Pick<OpenLocalOptions, 'signal' | 'allocatePiece'> = {},
 ): Promise<Content> {
   if (source instanceof URL) return await openPath(pathOf(source), options)
   if (isPath(source)) {

@@ -84,7 +84,8 @@ export function decodePax(bytes: Uint8Array): Map<string, Uint8Array> {
   let rest = bytes
   while (rest.length > 0) {
     const space = rest.indexOf(0x20)
-    const length = space < 1 ? Number.NaN : Number(ascii(rest.subarray(0, space)))
+    const digits = ascii(rest.subarray(0, Math.max(0, space)))
+    const length = /^\d+$/.test(digits) ? Number(digits) : Number.NaN
     const record = rest.subarray(space + 1, length - 1)
     const equals = record.indexOf(0x3d)
     if (!(length > space + 1 && length <= rest.length) || equals < 1 || rest[length - 1] !== 0x0a) {

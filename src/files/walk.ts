@@ -7,7 +7,7 @@ import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from './abortable.ts'
 import { entryNames } from './entry-path.ts'
 import { fileError } from './file-error.ts'
-import { readFilePieces } from './read-file.ts'
+import { type LocalRegularFile, readFilePieces } from './read-file.ts'
 
 export type LocalFile = {
   readonly kind: 'file'
@@ -32,12 +32,16 @@ export type OpenLocalOptions = {
   /** Follow symbolic links and take what they point to. Without it a link is refused. */
   readonly dereference?: boolean
   readonly signal?: AbortSignal
+  /** Gives buffers of 1 MiB for the pieces of large files; who passes this knows when one is free again. */
+  readonly allocatePiece?: () => Uint8Array
 }
 
 /** `lstat` calls under way at once in one folder. */
 const STATS_AT_ONCE = 32
 
-type Walk = { readonly root: string; readonly dereference: boolean; readonly signal?: AbortSignal }
+type Reading = Pick<LocalRegularFile, 'dereference' | 'allocatePiece'>
+
+type Walk = Reading & { readonly root: string; readonly signal?: AbortSignal }
 
 /** A thing met on the way. `path` as in a `FolderEntry`, `place` as the file system knows it. */
 type Met = { readonly path: string; readonly place: string; readonly stats: BigIntStats }
@@ -57,18 +61,19 @@ export async function openLocal(
   path: string,
   options: OpenLocalOptions = {},
 ): Promise<LocalContent> {
-  const { dereference = false, signal } = options
+  const { dereference = false, signal, allocatePiece } = options
+  const reading: Reading = { dereference, ...(allocatePiece && { allocatePiece }) }
   const root = resolve(path)
   const name = basename(root) || 'root'
   const stats = await statOf(root, dereference)
   if (stats.isFile()) {
     const bytes = Number(stats.size)
     const content = {
-      [Symbol.asyncIterator]: () => readFilePieces({ path: root, bytes, dereference }),
+      [Symbol.asyncIterator]: () => readFilePieces({ ...reading, path: root, bytes }),
     }
     return { kind: 'file', name, bytes, content }
   }
-  const walk = { root, dereference, ...(signal === undefined ? {} : { signal }) }
+  const walk = { root, ...reading, ...(signal === undefined ? {} : { signal }) }
   const { entryCount, bytesTotal } = await measure(walk, stats)
   const entries = { [Symbol.asyncIterator]: () => folderEntries(walk, stats) }
   return { kind: 'directory', name, entryCount, bytesTotal, entries }
@@ -94,7 +99,6 @@ function tooMany(root: string): PrsmError {
 }
 
 async function* folderEntries(walk: Walk, root: BigIntStats): AsyncGenerator<FolderEntry> {
-  const { dereference } = walk
   for await (const { path, place, stats } of below(
     walk,
     { path: '', place: walk.root, stats: root },
@@ -106,7 +110,7 @@ async function* folderEntries(walk: Walk, root: BigIntStats): AsyncGenerator<Fol
     }
     const bytes = Number(stats.size)
     const content = {
-      [Symbol.asyncIterator]: () => readFilePieces({ path: place, bytes, dereference }),
+      [Symbol.asyncIterator]: () => readFilePieces({ ...walk, path: place, bytes }),
     }
     yield { kind: 'file', path, size: bytes, content }
   }

@@ -10,6 +10,7 @@ import { createFilePort } from '../files/file-port.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
+import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 
 export type NodeOptions = {
@@ -34,6 +35,7 @@ export type Parts = AsyncDisposable & {
   readonly book: Book
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
+  readonly hasher: Hasher
   readonly maxFileBytes: number
   readonly logger: Logger
   readonly metrics: Metrics
@@ -65,12 +67,14 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       writers: writersOf(options.poolThreads ?? 4),
     }),
   )
+  const hasher = stack.use(new Hasher())
   const open = stack.move()
   return {
     folder,
     blocks,
     book,
     nodes: new NodeCache(),
+    hasher,
     maxFileBytes: options.maxFileBytes ?? limits.maxFileBytes,
     logger,
     metrics: createMetrics(),

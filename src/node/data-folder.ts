@@ -1,5 +1,6 @@
 import { mkdir, readdir, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { toStorageError } from '../blocks/storage-errors.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { type FolderLock, lockFolder } from '../db/lock.ts'
@@ -48,7 +49,7 @@ export async function openDataFolder(
     }
   } catch (error) {
     lock.release()
-    throw error
+    throw toStorageError(error, `the data folder ${path}`)
   }
 }
 
@@ -75,7 +76,10 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 async function refuseNetworkFileSystem(path: string): Promise<void> {
-  const name = refused.get((await statfs(path)).type >>> 0)
+  const { type } = await statfs(path).catch((error: unknown) => {
+    throw toStorageError(error, `the data folder ${path}`)
+  })
+  const name = refused.get(type >>> 0)
   if (name === undefined) return
   throw new PrsmError('UNSUPPORTED_PLATFORM', `${path} is on ${name}, a network file system`, {
     hint: 'its locks and syncs cannot be relied on: choose a local disk with PRSM_DATA_DIR',

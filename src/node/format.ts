@@ -8,7 +8,7 @@ import { limits } from '../core/limits.ts'
 const FORMAT = 1
 
 const stampSchema = z.object({
-  format: z.int(),
+  format: z.literal(FORMAT),
   inlineBlockBytes: z.int().nonnegative(),
   segmentBytes: z.literal(limits.segmentBytes),
 })
@@ -24,6 +24,7 @@ export async function readOrWriteStamp(dataDir: string, files: FilePort): Promis
   const path = join(dataDir, 'format.json')
   const text = await readText(path, files)
   if (text !== undefined) return parseStamp(path, text)
+  await refuseUnstamped(dataDir, files)
   const stamp: FormatStamp = {
     format: FORMAT,
     inlineBlockBytes: limits.inlineBlockBytes,
@@ -31,6 +32,16 @@ export async function readOrWriteStamp(dataDir: string, files: FilePort): Promis
   }
   await writeDurably(dataDir, 'format.json', `${JSON.stringify(stamp, null, 2)}\n`, files)
   return stamp
+}
+
+/** The stamp is written first: data without one are of a folder that lost it, and nobody knows their format. */
+async function refuseUnstamped(dataDir: string, files: FilePort): Promise<void> {
+  const names = await files.list(dataDir)
+  const data = names.filter((name) => ['blocks.db', 'prsm.db', 'blocks'].includes(name))
+  if (data.length === 0) return
+  throw new PrsmError('STORE_CORRUPT', `${dataDir} has ${data.join(', ')} and no format.json`, {
+    hint: 'put format.json back (a backup has it), or choose another PRSM_DATA_DIR',
+  })
 }
 
 function parseStamp(path: string, text: string): FormatStamp {

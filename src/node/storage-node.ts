@@ -23,7 +23,7 @@ import type {
 import { download } from '../downloads/download.ts'
 import { downloadTo } from '../downloads/download-to.ts'
 import { listContent, statContent, walkContent } from '../downloads/open-content.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import { child, type Logger } from '../telemetry/logger.ts'
 import { beginOperation, type Metrics, type Operation, observe } from '../telemetry/metrics.ts'
 import { listUploads } from '../uploads/list.ts'
 import { uploadTotals } from '../uploads/totals.ts'
@@ -46,13 +46,15 @@ export async function createStorageNode(
 export class StorageNode implements Storage, AsyncDisposable {
   readonly #parts: Parts
   readonly #startedAt = new Date()
-  readonly #uploads = new Set<Promise<unknown>>()
+  readonly #uploadLog: Logger
+  readonly #running = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
   /** @internal Use `createStorageNode`. */
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#uploadLog = child(parts.logger, 'uploads')
   }
 
   /** The registry and counters of this node alone. */
@@ -74,20 +76,15 @@ export class StorageNode implements Storage, AsyncDisposable {
     options: UploadOptions = {},
     caller: Caller = LOCAL,
   ): Promise<UploadResult> {
-    this.#assertOpen()
-    const signal = this.#untilClosed(options.signal)
-    const request = { source, options: { ...options, signal } }
-    const run = this.#observed('upload', () => upload(this.#parts, request, caller))
-    const ended = run.catch(() => {}).finally(() => this.#uploads.delete(ended))
-    this.#uploads.add(ended)
-    const result = await run
+    const request = { source, options: this.#untilClosed(options) }
+    const result = await this.#observed('upload', () => upload(this.#parts, request, caller))
     this.metrics.contentBytes.observe({ operation: 'upload' }, result.bytes)
-    this.logger.info({ component: 'uploads', ...result }, 'uploaded')
+    this.#uploadLog.info(result, 'uploaded')
     return result
   }
 
   download(content: ContentId, options: DownloadOptions = {}): Download {
-    const inner = download(this.#parts, content, options)
+    const inner = download(this.#parts, content, this.#untilClosed(options))
     return {
       [Symbol.asyncIterator]: () => this.#guarded('download', inner),
       bytes: (limit) => this.#observed('download', () => inner.bytes(limit)),
@@ -99,23 +96,22 @@ export class StorageNode implements Storage, AsyncDisposable {
     path: string,
     options: DownloadToOptions = {},
   ): Promise<DownloadToResult> {
-    const signal = this.#untilClosed(options.signal)
     return this.#observed('download', () =>
-      downloadTo(this.#parts, content, { ...options, signal, path }),
+      downloadTo(this.#parts, content, { ...this.#untilClosed(options), path }),
     )
   }
 
   async stat(content: ContentId, options: SignalOptions = {}): Promise<ContentStat> {
-    return this.#observed('stat', () => statContent(this.#parts, content, options))
+    return this.#observed('stat', () => statContent(this.#parts, content, this.#untilClosed(options)))
   }
 
   ls(content: ContentId, options: SignalOptions = {}): AsyncGenerator<DirectoryEntry> {
-    return this.#guarded('ls', listContent(this.#parts, content, options))
+    return this.#guarded('ls', listContent(this.#parts, content, this.#untilClosed(options)))
   }
 
   /** A folder with all below it, depth first; the content of a file is read as it is iterated. */
   walk(content: ContentId, options: SignalOptions = {}): AsyncGenerator<FolderEntry> {
-    return this.#guarded('walk', walkContent(this.#parts, content, options))
+    return this.#guarded('walk', walkContent(this.#parts, content, this.#untilClosed(options)))
   }
 
   async list(options: ListOptions = {}, caller: Caller = LOCAL): Promise<UploadPage> {
@@ -138,7 +134,7 @@ export class StorageNode implements Storage, AsyncDisposable {
     }
   }
 
-  /** Cancels uploads that run, waits until nothing is on its way to the disk, lets the folder go. */
+  /** Ends what runs with NODE_CLOSED, waits until nothing is on its way to the disk, lets the folder go. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -150,27 +146,39 @@ export class StorageNode implements Storage, AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#closing.abort(closedError())
-    await Promise.all(this.#uploads)
+    await Promise.all(this.#running)
     await this.#parts[Symbol.asyncDispose]()
   }
 
-  #untilClosed(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined
-      ? this.#closing.signal
-      : AbortSignal.any([signal, this.#closing.signal])
+  /** The options of an operation, with a signal that aborts when the node closes, too. */
+  #untilClosed<T extends SignalOptions>(options: T): T & { readonly signal: AbortSignal } {
+    const { signal: closing } = this.#closing
+    const { signal } = options
+    return { ...options, signal: signal ? AbortSignal.any([signal, closing]) : closing }
+  }
+
+  /** What an operation failed with, as one of ours: what the closing of the node cut short says so. */
+  #known(error: unknown): PrsmError {
+    const known = toPrsmError(error)
+    const cutShort = known.code === 'CANCELLED' || known.code === 'INTERNAL'
+    return this.#closing.signal.aborted && cutShort ? closedError(known) : known
   }
 
   #assertOpen(): void {
     if (this.#closing.signal.aborted) throw closedError()
   }
 
+  /** Counts an operation; `close` waits for it. */
   async #observed<T>(operation: Operation, run: () => Promise<T>): Promise<T> {
     return observe(this.metrics, operation, async () => {
       this.#assertOpen()
+      const running = run()
+      const ended = running.catch(() => {}).finally(() => this.#running.delete(ended))
+      this.#running.add(ended)
       try {
-        return await run()
+        return await running
       } catch (error) {
-        throw toPrsmError(error)
+        throw this.#known(error)
       }
     })
   }
@@ -186,7 +194,7 @@ export class StorageNode implements Storage, AsyncDisposable {
       }
       end()
     } catch (error) {
-      const known = toPrsmError(error)
+      const known = this.#known(error)
       end(known)
       throw known
     } finally {
@@ -195,8 +203,8 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 }
 
-function closedError(): PrsmError {
-  return new PrsmError('NODE_CLOSED', 'the node is closed', { hint: 'open a new one' })
+function closedError(cause?: unknown): PrsmError {
+  return new PrsmError('NODE_CLOSED', 'the node is closed', { hint: 'open a new one', cause })
 }
 
 function stopped(): PrsmError {

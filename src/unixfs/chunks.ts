@@ -7,6 +7,8 @@ export type ChunkOptions = {
   readonly handedOver?: boolean
   /** Bytes to come, where somebody says: a small file then takes no more memory than it has bytes. */
   readonly expectedBytes?: number
+  /** Gives a buffer of 1 MiB for a whole chunk; who passes this knows when it is free again. */
+  readonly allocateChunk?: () => Uint8Array
 }
 
 /**
@@ -18,7 +20,8 @@ export async function* chunksOf(
   content: AsyncIterable<Uint8Array>,
   options: ChunkOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const chunk = new Chunk(options.expectedBytes ?? 0)
+  const { expectedBytes = 0, allocateChunk = () => allocate(CHUNK_BYTES) } = options
+  const chunk = new Chunk(expectedBytes, allocateChunk)
   for await (const piece of untilAborted(content, options.signal)) {
     yield* options.handedOver === true ? cutUncopied(chunk, piece) : cut(chunk, piece)
   }
@@ -43,11 +46,15 @@ function* cut(chunk: Chunk, piece: Uint8Array): Generator<Uint8Array, void, void
 
 /** Collects the bytes of one chunk. Its buffer grows for the first chunk only: most files are small. */
 class Chunk {
+  readonly #allocateChunk: () => Uint8Array
   #buffer: Uint8Array
   #filled = 0
+  #large: boolean
 
-  constructor(expectedBytes: number) {
-    this.#buffer = allocate(Math.max(0, Math.min(expectedBytes, CHUNK_BYTES)))
+  constructor(expectedBytes: number, allocateChunk: () => Uint8Array) {
+    this.#allocateChunk = allocateChunk
+    this.#large = expectedBytes >= CHUNK_BYTES
+    this.#buffer = allocate(this.#large ? 0 : Math.max(0, expectedBytes))
   }
 
   get empty(): boolean {
@@ -71,19 +78,23 @@ class Chunk {
   /** The chunk; its bytes are the taker's. */
   take(): Uint8Array {
     const filled = this.#buffer.subarray(0, this.#filled)
-    const wasFull = this.missing === 0
     // A store may keep what it gets: a small tail must not hold a megabyte.
     const chunk = filled.byteLength * 2 > this.#buffer.byteLength ? filled : copy(filled)
-    this.#buffer = wasFull ? allocate(CHUNK_BYTES) : allocate(0)
+    this.#large ||= this.missing === 0
+    this.#buffer = allocate(0)
     this.#filled = 0
     return chunk
   }
 
   #reserve(bytes: number): void {
     if (bytes <= this.#buffer.byteLength) return
-    const grown = allocate(Math.min(CHUNK_BYTES, Math.max(bytes, this.#buffer.byteLength * 2)))
+    const grown = this.#enlarged(Math.max(bytes, this.#buffer.byteLength * 2))
     grown.set(this.#buffer.subarray(0, this.#filled))
     this.#buffer = grown
+  }
+
+  #enlarged(bytes: number): Uint8Array {
+    return this.#large || bytes >= CHUNK_BYTES ? this.#allocateChunk() : allocate(bytes)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { isPrsmError, PrsmError } from '../core/errors.ts'
+import { PrsmError } from '../core/errors.ts'
 
 /** A block that is what its CID says and yet no UnixFS we can take at its word. */
 export function dagInvalid(
@@ -18,15 +18,4 @@ export function dagLimit(cid: CID, why: string, details: Record<string, unknown>
   return new PrsmError('DAG_LIMIT', `${cid}: ${why}`, {
     details: { cid: cid.toString(), ...details },
   })
-}
-
-export function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw cancelled(signal)
-}
-
-/** What an aborted signal is told as: the PrsmError it was aborted with, else CANCELLED. */
-export function cancelled(signal: AbortSignal): PrsmError {
-  const reason: unknown = signal.reason
-  if (isPrsmError(reason)) return reason
-  return new PrsmError('CANCELLED', 'the operation was cancelled', { cause: reason })
 }

@@ -3,7 +3,7 @@ import { DAG_PB, RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import { dagInvalid } from './dag-error.ts'
 import { decodeDagPb, type PbNode } from './dag-pb.ts'
-import type { Links } from './links.ts'
+import { LINK_BYTES, type Links } from './links.ts'
 import { SHARD_HASH } from './profile.ts'
 import { shardSlots } from './shard-slots.ts'
 import { decodeUnixFsData, type UnixFsData, UnixFsType } from './unixfs-data.ts'
@@ -45,6 +45,11 @@ export type SymlinkNode = Common & { readonly kind: 'symlink'; readonly data: Ui
 export type FolderNode = DirectoryNode | ShardNode
 
 export type DagNode = RawNode | FileNode | DirectoryNode | ShardNode | SymlinkNode
+
+/** What a node takes in memory, about. */
+export function memoryBytes(node: DagNode): number {
+  return node.blockBytes + ('links' in node ? node.links.length * LINK_BYTES : 0)
+}
 
 /** Throws UNSUPPORTED_CODEC for a CID that names neither a raw nor a dag-pb block. */
 export function checkCodec(cid: CID): void {

@@ -1,6 +1,9 @@
 import type { CID } from 'multiformats/cid'
-import { type LinkSpan, Links } from './links.ts'
+import { Links, type LinkTable } from './links.ts'
 import { BYTES, ProtobufReader, VARINT } from './protobuf.ts'
+
+/** Version, codec, hash code and length of a CID that carries no bytes. */
+const MIN_CID_BYTES = 4
 
 export type PbNode = { readonly data: Uint8Array | undefined; readonly links: Links }
 
@@ -11,7 +14,7 @@ export type PbNode = { readonly data: Uint8Array | undefined; readonly links: Li
  */
 export function decodeDagPb(cid: CID, block: Uint8Array): PbNode {
   const reader = new ProtobufReader(cid, block)
-  const spans: LinkSpan[] = []
+  const table: LinkTable = { spans: [], dagBytes: [] }
   let data: Uint8Array | undefined
   let linksBeforeData = false
   while (reader.more) {
@@ -19,31 +22,33 @@ export function decodeDagPb(cid: CID, block: Uint8Array): PbNode {
     if (tag === tagOf(1, BYTES) && data === undefined) {
       const { start, end } = reader.span()
       data = block.subarray(start, end)
-      linksBeforeData = spans.length > 0
+      linksBeforeData = table.dagBytes.length > 0
     } else if (tag === tagOf(2, BYTES) && !linksBeforeData) {
-      spans.push(decodeLink(reader.within(reader.span())))
+      readLink(reader.within(reader.span()), table)
     } else throw reader.fault('is not dag-pb')
   }
-  return { data, links: new Links(cid, block, spans) }
+  return { data, links: new Links(cid, block, table) }
 }
 
 function tagOf(field: number, wireType: number): number {
   return field * 8 + wireType
 }
 
-function decodeLink(reader: ProtobufReader): LinkSpan {
+function readLink(reader: ProtobufReader, { spans, dagBytes }: LinkTable): void {
   if (!reader.more || reader.varint() !== tagOf(1, BYTES))
     throw reader.fault('has a link to nothing')
   const hash = reader.span()
+  if (hash.end - hash.start < MIN_CID_BYTES) throw reader.fault('has a link to nothing')
   let name = { start: hash.end, end: hash.end }
-  let dagBytes: number | undefined
+  let claimed = Number.NaN
   let last = 1
   while (reader.more) {
     const tag = reader.varint()
     if (tag === tagOf(2, BYTES) && last === 1) name = reader.span()
-    else if (tag === tagOf(3, VARINT) && last < 3) dagBytes = reader.varint()
+    else if (tag === tagOf(3, VARINT) && last < 3) claimed = reader.varint()
     else throw reader.fault('has a link that is not dag-pb')
     last = tag >> 3
   }
-  return { hash: hash.start, hashEnd: hash.end, name: name.start, nameEnd: name.end, dagBytes }
+  spans.push(hash.start, hash.end, name.start, name.end)
+  dagBytes.push(claimed)
 }

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { limits } from '../core/limits.ts'
 import { dagLimit } from './dag-error.ts'
-import type { FileNode } from './dag-node.ts'
+import { type FileNode, memoryBytes } from './dag-node.ts'
 
 /** Bytes of a file, from `start` up to and without `end`. */
 export type ByteRange = { readonly start: number; readonly end: number }
@@ -42,7 +42,7 @@ export class FilePlan {
   enter(node: FileNode, { start, depth }: Place): void {
     if (depth > limits.maxDagDepth)
       throw dagLimit(node.cid, `is more than ${limits.maxDagDepth} nodes below its root`)
-    this.#heldBytes += node.blockBytes
+    this.#heldBytes += memoryBytes(node)
     if (this.#heldBytes > limits.maxHeldNodeBytes)
       throw dagLimit(node.cid, 'the nodes above the content are too large')
     this.#frames.push({ node, start, depth, next: OWN_BYTES })
@@ -89,7 +89,7 @@ export class FilePlan {
 
   #leave(frame: Frame): void {
     this.#frames.pop()
-    this.#heldBytes -= frame.node.blockBytes
+    this.#heldBytes -= memoryBytes(frame.node)
   }
 }
 

@@ -3,14 +3,14 @@ import type { FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { dagInvalid, dagLimit } from './dag-error.ts'
-import type { DagNode, FolderNode } from './dag-node.ts'
+import { type DagNode, type FolderNode, memoryBytes } from './dag-node.ts'
 import { asFile, contentBytes, loadNode } from './dag-source.ts'
 import { type FolderLink, folderLinks, type ListOptions, VisitBudget } from './folder-links.ts'
 import { inOrder } from './in-order.ts'
 import { readLoaded } from './read.ts'
 
 /** Children fetched ahead in the root folder; half of it a level down, and so on. */
-const CHILDREN_AHEAD = 16
+const CHILDREN_AHEAD = 8
 
 type Child = { readonly link: FolderLink; readonly node: DagNode }
 
@@ -73,7 +73,7 @@ export class FolderWalk {
   #enter(folder: FolderNode, path: string): void {
     if (this.#frames.length > limits.maxPathDepth)
       throw dagLimit(folder.cid, `is more than ${limits.maxPathDepth} folders deep`)
-    this.#heldBytes += folder.blockBytes
+    this.#heldBytes += memoryBytes(folder)
     if (this.#heldBytes > limits.maxHeldNodeBytes)
       throw dagLimit(folder.cid, 'the folders above it are too large')
     this.#frames.push({ path, folder, names: new Set(), children: this.#children(folder) })
@@ -81,7 +81,7 @@ export class FolderWalk {
 
   #leave({ folder }: Frame): void {
     this.#frames.pop()
-    this.#heldBytes -= folder.blockBytes
+    this.#heldBytes -= memoryBytes(folder)
   }
 
   #children(folder: FolderNode): AsyncGenerator<Child, void, void> {

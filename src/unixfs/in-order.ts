@@ -14,9 +14,9 @@ export async function* inOrder<T, R>(
   try {
     while (true) {
       while (!ended && ahead.length < window) {
-        const item = await items.next()
-        ended = item.done === true
-        if (item.done !== true) ahead.push(quiet(work(item.value)))
+        const pulled = await pull(items)
+        ended = pulled.kind !== 'item'
+        if (pulled.kind !== 'end') ahead.push(quiet(resultOf(pulled, work)))
       }
       const next = ahead.shift()
       if (next === undefined) return
@@ -25,6 +25,26 @@ export async function* inOrder<T, R>(
   } finally {
     if (!ended) await items.return?.()
   }
+}
+
+type Item<T> = { readonly kind: 'item'; readonly item: T }
+type Failed = { readonly kind: 'failed'; readonly error: unknown }
+
+/** A failure of the source stands behind the results of the items before it. */
+async function pull<T>(
+  items: AsyncIterator<T> | Iterator<T>,
+): Promise<Item<T> | Failed | { readonly kind: 'end' }> {
+  try {
+    const next = await items.next()
+    return next.done === true ? { kind: 'end' } : { kind: 'item', item: next.value }
+  } catch (error) {
+    return { kind: 'failed', error }
+  }
+}
+
+async function resultOf<T, R>(pulled: Item<T> | Failed, work: (item: T) => Promise<R>): Promise<R> {
+  if (pulled.kind === 'failed') throw pulled.error
+  return await work(pulled.item)
 }
 
 /** Nobody's failure when nobody comes to take it. */

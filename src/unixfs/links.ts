@@ -2,17 +2,21 @@ import { isUtf8 } from 'node:buffer'
 import { CID } from 'multiformats/cid'
 import { dagInvalid } from './dag-error.ts'
 
-/** Where the parts of one link stand in its block. A link without a name has an empty one. */
-export type LinkSpan = {
-  readonly hash: number
-  readonly hashEnd: number
-  readonly name: number
-  readonly nameEnd: number
-  /** Tsize: bytes of all blocks below and with the child, as the link claims. */
-  readonly dagBytes: number | undefined
+/**
+ * Where the parts of all links stand in their block. Plain numbers: a hostile block of 2 MiB has a
+ * quarter of a million links.
+ */
+export type LinkTable = {
+  /** Of each link: start and end of its CID, start and end of its name (equal when it has none). */
+  readonly spans: number[]
+  /** Tsize of each: bytes of all blocks of the child, as the link claims; NaN when it claims nothing. */
+  readonly dagBytes: number[]
 }
 
 const FIELDS = 4
+
+/** What a link takes in memory besides its bytes in the block, with its place in a file. */
+export const LINK_BYTES = 40
 
 /**
  * The links of a dag-pb node, read in its block where they stand: a CID or a name is made only for
@@ -25,14 +29,12 @@ export class Links {
   readonly #spans: Uint32Array
   readonly #dagBytes: Float64Array
 
-  constructor(cid: CID, block: Uint8Array, spans: readonly LinkSpan[]) {
-    this.length = spans.length
+  constructor(cid: CID, block: Uint8Array, { spans, dagBytes }: LinkTable) {
+    this.length = dagBytes.length
     this.#cid = cid
     this.#block = Buffer.from(block.buffer, block.byteOffset, block.byteLength)
-    this.#spans = Uint32Array.from(
-      spans.flatMap(({ hash, hashEnd, name, nameEnd }) => [hash, hashEnd, name, nameEnd]),
-    )
-    this.#dagBytes = Float64Array.from(spans, (span) => span.dagBytes ?? Number.NaN)
+    this.#spans = Uint32Array.from(spans)
+    this.#dagBytes = Float64Array.from(dagBytes)
   }
 
   /** The child's CID. Throws DAG_INVALID when the link has none. */

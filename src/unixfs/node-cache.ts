@@ -1,9 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { limits } from '../core/limits.ts'
-import type { DagNode } from './dag-node.ts'
-
-/** What a link takes in memory besides its bytes in the block. */
-const LINK_BYTES = 40
+import { type DagNode, memoryBytes } from './dag-node.ts'
 
 /**
  * Decoded interior nodes (those with children), the last used ones up to `maxBytes`: a range in a
@@ -35,7 +32,7 @@ export class NodeCache {
   add(node: DagNode): void {
     if (!('links' in node) || node.links.length === 0) return
     const key = keyOf(node.cid)
-    const bytes = node.blockBytes + node.links.length * LINK_BYTES
+    const bytes = memoryBytes(node)
     if (bytes > this.#maxBytes || this.#nodes.has(key)) return
     this.#nodes.set(key, { node, bytes })
     this.#bytes += bytes

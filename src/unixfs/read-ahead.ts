@@ -54,7 +54,7 @@ export class ReadAhead {
       const piece = this.#waiting ?? this.#plan.next()
       this.#waiting = piece
       if (piece === undefined || this.#options.signal?.aborted) return
-      const bytes = wantedBytes(piece)
+      const bytes = bytesAhead(piece)
       if (this.#queue.length > 0 && this.#bytes + bytes > this.#options.maxBytes) return
       this.#waiting = undefined
       this.#bytes += bytes
@@ -72,7 +72,7 @@ export class ReadAhead {
 
   #fetch(child: Child): Promise<Arrival> {
     if (child.cid.code === RAW) return this.#leaf(child)
-    if (child.bytes <= limits.maxBlockBytes) return this.#likelyLeaf(child)
+    if (!isBranch(child)) return this.#likelyLeaf(child)
     this.#gated = true
     return this.#branch(child)
   }
@@ -123,10 +123,16 @@ export class ReadAhead {
   }
 }
 
-function wantedBytes(piece: Piece): number {
-  return 'inline' in piece
-    ? piece.inline.byteLength
-    : piece.child.wanted.end - piece.child.wanted.start
+/** What a piece will hold for the consumer. A branch holds nothing yet: only its children will. */
+function bytesAhead(piece: Piece): number {
+  if ('inline' in piece) return piece.inline.byteLength
+  const { wanted } = piece.child
+  return isBranch(piece.child) ? 0 : wanted.end - wanted.start
+}
+
+/** No leaf is larger than a block. */
+function isBranch({ cid, bytes }: Child): boolean {
+  return cid.code !== RAW && bytes > limits.maxBlockBytes
 }
 
 function wantedPart(bytes: Uint8Array, { wanted }: Child): Uint8Array {

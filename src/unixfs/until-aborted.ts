@@ -1,4 +1,4 @@
-import { cancelled, throwIfCancelled } from './dag-error.ts'
+import { cancelled, throwIfCancelled } from './cancel.ts'
 
 /** The items of `source`, until `signal` aborts: then CANCELLED at once, without waiting for a silent source. */
 export async function* untilAborted<T>(

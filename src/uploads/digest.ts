@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto'
 
-/** The SHA-256 of a file as its chunks come. A chunk given must not be changed. */
-export interface Digest extends AsyncDisposable {
-  update(chunk: Uint8Array): void | Promise<void>
+/** The SHA-256 of a file as its chunks come, in order. */
+export interface Digest extends Disposable {
+  /** Resolves when the bytes of `chunk` are needed no more. */
+  update(chunk: Uint8Array): Promise<void>
+  /** Hex; ends the digest. */
   hex(): Promise<string>
 }
 
+/** Hashes on the caller's thread: for small files, and where nobody says how much will come. */
 export function createDigest(): Digest {
   const hash = createHash('sha256')
   return {
-    update: (chunk) => {
+    update: async (chunk) => {
       hash.update(chunk)
     },
     hex: async () => hash.digest('hex'),
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.dispose]: () => {},
   }
 }

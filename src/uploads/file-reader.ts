@@ -3,13 +3,24 @@ import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { ProgressMeter } from '../core/progress-meter.ts'
 import { chunksOf } from '../unixfs/chunks.ts'
+import { CHUNK_BYTES } from '../unixfs/profile.ts'
+import type { ChunkPool } from './chunk-pool.ts'
 import { createDigest, type Digest } from './digest.ts'
+import type { Hasher } from './hasher.ts'
+
+/** Bytes from which a file is worth the hashing thread. */
+const LARGE_BYTES = 8 * CHUNK_BYTES
+
+/** Chunks given to the hashing thread and not yet hashed. */
+const UNHASHED_CHUNKS = 16
 
 export type FileReaderInit = {
   readonly meter: ProgressMeter
   readonly signal: AbortSignal | undefined
   /** Bytes of one file; 0 = no limit. */
   readonly maxFileBytes: number
+  readonly pool: ChunkPool
+  readonly hasher: Hasher
 }
 
 export type FileToRead = {
@@ -22,12 +33,14 @@ export type FileToRead = {
 }
 
 /**
- * A file's bytes on their way in: in chunks of 1 MiB, counted, held to the limit, hashed. Throws
+ * A file's bytes on their way in: in chunks of 1 MiB, counted, held to the limit, hashed. Each chunk
+ * is the pool's, and free again when it is hashed and the store has released it. Throws
  * UPLOAD_TOO_LARGE as soon as it is known.
  */
-export class FileReader implements AsyncIterable<Uint8Array>, AsyncDisposable {
+export class FileReader implements AsyncIterable<Uint8Array>, Disposable {
   readonly #file: FileToRead
   readonly #init: FileReaderInit
+  readonly #unhashed = new Set<Promise<void>>()
   #first: Uint8Array | undefined
   #digest: Digest | undefined
   #bytes = 0
@@ -40,23 +53,24 @@ export class FileReader implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const { handedOver = false, bytesTotal: expectedBytes = 0 } = this.#file
-    const { signal } = this.#init
-    const options = { handedOver, expectedBytes, ...(signal && { signal }) }
+    const { signal, pool } = this.#init
+    const options = { handedOver, expectedBytes, allocateChunk: pool.take, ...(signal && { signal }) }
     for await (const chunk of chunksOf(this.#counted(), options)) {
-      await this.#hash(chunk)
+      pool.hold(chunk, 2)
+      this.#hash(chunk)
       yield chunk
+      if (this.#unhashed.size > UNHASHED_CHUNKS) await Promise.race(this.#unhashed)
     }
   }
 
   /** Hex. Of a file that is one raw block, the CID has it already. */
   async sha256(cid?: CID): Promise<string> {
     if (cid?.code === RAW) return Buffer.from(cid.multihash.digest).toString('hex')
-    if (this.#digest === undefined) return this.#startDigest().hex()
-    return this.#digest.hex()
+    return (this.#digest ?? this.#startDigest()).hex()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#digest?.[Symbol.asyncDispose]()
+  [Symbol.dispose](): void {
+    this.#digest?.[Symbol.dispose]()
   }
 
   async *#counted(): AsyncGenerator<Uint8Array> {
@@ -69,16 +83,29 @@ export class FileReader implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   /** The first chunk waits for a second one: a file of one chunk is hashed once, for its CID. */
-  async #hash(chunk: Uint8Array): Promise<void> {
+  #hash(chunk: Uint8Array): void {
     if (this.#digest === undefined && this.#first === undefined) this.#first = chunk
-    else await (this.#digest ?? this.#startDigest()).update(chunk)
+    else this.#update(this.#digest ?? this.#startDigest(), chunk)
   }
 
   #startDigest(): Digest {
-    this.#digest = createDigest()
-    if (this.#first !== undefined) this.#digest.update(this.#first)
+    const large = (this.#file.bytesTotal ?? 0) >= LARGE_BYTES
+    this.#digest = large ? this.#init.hasher.begin() : createDigest()
+    if (this.#first !== undefined) this.#update(this.#digest, this.#first)
     this.#first = undefined
     return this.#digest
+  }
+
+  /** A digest that fails says so again when its result is asked for. */
+  #update(digest: Digest, chunk: Uint8Array): void {
+    const hashing = digest
+      .update(chunk)
+      .catch(() => {})
+      .then(() => {
+        this.#unhashed.delete(hashing)
+        this.#init.pool.release(chunk)
+      })
+    this.#unhashed.add(hashing)
   }
 
   #checkSize(bytes: number): void {

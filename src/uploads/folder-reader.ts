@@ -1,5 +1,7 @@
 import type { FolderEntry } from '../core/content.ts'
+import { PrsmError } from '../core/errors.ts'
 import { emptyFolderLine, type ManifestLine, manifestSha256 } from '../core/manifest.ts'
+import { fromSource } from '../files/from-source.ts'
 import { FileReader, type FileReaderInit } from './file-reader.ts'
 
 /** A folder's entries on their way in, each file read as `FileReader` does, with the manifest kept. */
@@ -16,7 +18,8 @@ export class FolderReader implements AsyncIterable<FolderEntry> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FolderEntry> {
-    for await (const entry of this.#entries) {
+    for await (const entry of fromSource(this.#entries)) {
+      checkEntry(entry)
       this.#noteParents(entry.path)
       if (entry.kind === 'directory') this.#folders.add(entry.path)
       yield entry.kind === 'directory' ? entry : { ...entry, content: this.#read(entry) }
@@ -31,7 +34,7 @@ export class FolderReader implements AsyncIterable<FolderEntry> {
 
   async *#read(entry: FolderEntry & { kind: 'file' }): AsyncGenerator<Uint8Array> {
     const { path, size, content } = entry
-    await using reader = new FileReader({ name: path, bytesTotal: size, content }, this.#init)
+    using reader = new FileReader({ name: path, bytesTotal: size, content }, this.#init)
     yield* reader
     this.#lines.push({ path, sha256: await reader.sha256() })
   }
@@ -43,4 +46,14 @@ export class FolderReader implements AsyncIterable<FolderEntry> {
       this.#parents.add(parent)
     }
   }
+}
+
+/** Entries may come from a host application that no compiler has checked. Names are checked where they are stored. */
+function checkEntry(entry: FolderEntry): void {
+  const { kind, path } = entry
+  const sized = kind === 'directory' || (Number.isSafeInteger(entry.size) && entry.size >= 0)
+  if (typeof path === 'string' && sized) return
+  throw new PrsmError('INVALID_INPUT', `an entry of the folder has no path or no size: ${path}`, {
+    hint: "give { kind: 'directory', path } or { kind: 'file', path, size, content }",
+  })
 }

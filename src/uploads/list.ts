@@ -2,7 +2,7 @@ import type { Caller } from '../core/caller.ts'
 import type { ListOptions, UploadPage, UploadRecord } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { Book } from '../db/book.ts'
+import { type Book, readBook } from '../db/book.ts'
 import { and, desc, eq, lt } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
 
@@ -10,13 +10,15 @@ import { upload } from '../db/schema/book.ts'
 export function listUploads(book: Book, options: ListOptions, caller: Caller): UploadPage {
   const limit = checkLimit(options.limit ?? limits.defaultPageRows)
   const mine = eq(upload.owner, caller.owner)
-  const rows = book.orm
-    .select()
-    .from(upload)
-    .where(options.before === undefined ? mine : and(mine, lt(upload.id, options.before)))
-    .orderBy(desc(upload.id))
-    .limit(limit + 1)
-    .all()
+  const rows = readBook(book, (orm) =>
+    orm
+      .select()
+      .from(upload)
+      .where(options.before === undefined ? mine : and(mine, lt(upload.id, options.before)))
+      .orderBy(desc(upload.id))
+      .limit(limit + 1)
+      .all(),
+  )
   const uploads = rows.slice(0, limit).map(toRecord)
   const last = uploads.at(-1)
   return rows.length > limit && last !== undefined ? { uploads, next: last.id } : { uploads }

@@ -5,21 +5,25 @@ import type { Caller } from '../core/caller.ts'
 import type { UploadResult } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import type { UploadOptions, UploadSource } from '../core/storage.ts'
 import type { Book } from '../db/book.ts'
+import { type Content, openSource } from '../files/source.ts'
 import { importFile, importFolder } from '../unixfs/import.ts'
 import { UNIXFS_PROFILE } from '../unixfs/profile.ts'
+import { ChunkPool } from './chunk-pool.ts'
 import { commitUpload } from './commit.ts'
 import { FileReader, type FileReaderInit } from './file-reader.ts'
 import { FolderReader } from './folder-reader.ts'
+import type { Hasher } from './hasher.ts'
 import { checkContentType, checkFilename, checkSha256 } from './names.ts'
-import { type Content, openSource } from './source.ts'
 
 export type UploadParts = {
   readonly blocks: BlockStore
   readonly book: Book
   /** Bytes of one file; 0 = no limit but the disk. */
   readonly maxFileBytes: number
+  readonly hasher: Hasher
 }
 
 export type UploadRequest = { readonly source: UploadSource; readonly options: UploadOptions }
@@ -33,23 +37,27 @@ export async function upload(
   request: UploadRequest,
   caller: Caller,
 ): Promise<UploadResult> {
-  const { signal, onProgress, bytesTotal, expectedSha256 } = request.options
-  signal?.throwIfAborted()
-  const content = await openSource(request.source)
-  const names = nameOf(content, request.options)
+  const { signal, onProgress, expectedSha256 } = request.options
+  throwIfCancelled(signal)
   const expected = expectedSha256 === undefined ? undefined : checkSha256(expectedSha256)
-  const meter = new ProgressMeter(onProgress, content.bytesTotal ?? bytesTotal)
-  const reading = { meter, signal, maxFileBytes: parts.maxFileBytes }
+  const pool = new ChunkPool()
+  const opening = { allocatePiece: pool.take, ...(signal && { signal }) }
+  const content = announced(await openSource(request.source, opening), request.options)
+  const names = nameOf(content, request.options)
+  const meter = new ProgressMeter(onProgress, content.bytesTotal)
+  const { maxFileBytes, hasher } = parts
+  const reading = { meter, signal, maxFileBytes, pool, hasher }
   await using lease = parts.blocks.lease()
   const stored = await store(lease, content, reading)
   checkExpected(stored.sha256, expected)
   await lease.sync()
-  signal?.throwIfAborted()
+  // The listener hears of the end before the upload has its name: one that throws leaves none.
+  meter.finish()
+  throwIfCancelled(signal)
   const { cid, bytes, sha256 } = stored
   const facts = { cid: cid.toString(), bytes, sha256, ...names }
   const row = { ...facts, kind: content.kind, profile: UNIXFS_PROFILE }
   const created = await commitUpload(parts.book, row, caller)
-  meter.finish()
   const { newBytes, reusedBytes } = lease
   return { ...facts, created, newBytes, reusedBytes, durationMs: meter.elapsedMs }
 }
@@ -57,16 +65,26 @@ export async function upload(
 type Stored = { readonly cid: CID; readonly bytes: number; readonly sha256: string }
 
 async function store(lease: Lease, content: Content, reading: FileReaderInit): Promise<Stored> {
-  const blocks = { put: (cid: CID, bytes: Uint8Array) => lease.put(cid, bytes, { hashed: true }) }
+  const blocks = {
+    put: (cid: CID, bytes: Uint8Array) =>
+      lease.put(cid, bytes, { hashed: true, released: () => reading.pool.release(bytes) }),
+  }
   const options = reading.signal === undefined ? {} : { signal: reading.signal }
   if (content.kind === 'file') {
-    await using reader = new FileReader(content, reading)
+    using reader = new FileReader(content, reading)
     const { cid, bytes } = await importFile(blocks, reader, { ...options, handedOver: true })
     return { cid, bytes, sha256: await reader.sha256(cid) }
   }
   const reader = new FolderReader(content.entries, reading)
   const { cid, bytes } = await importFolder(blocks, reader, { ...options, handedOver: true })
   return { cid, bytes, sha256: reader.sha256() }
+}
+
+/** The content with the size its caller announces, where it does not tell one itself. Throws INVALID_INPUT. */
+function announced(content: Content, { bytesTotal }: UploadOptions): Content {
+  if (bytesTotal === undefined) return content
+  if (Number.isSafeInteger(bytesTotal) && bytesTotal >= 0) return { bytesTotal, ...content }
+  throw new PrsmError('INVALID_INPUT', `bytesTotal ${bytesTotal} is no count of bytes`)
 }
 
 function nameOf(content: Content, options: UploadOptions) {

@@ -27,15 +27,26 @@ export function varint(value: number | bigint): number[] {
 }
 
 export function unixfsData(message: Message): Uint8Array {
-  const { type, data, fileBytes, blockSizes = [], hashType, fanout, tail = [] } = message
-  return Uint8Array.from([
-    ...(type === undefined ? [] : [0x08, ...varint(type)]),
-    ...(data === undefined ? [] : [0x12, ...varint(data.byteLength), ...data]),
-    ...(fileBytes === undefined ? [] : [0x18, ...varint(fileBytes)]),
-    ...blockSizes.flatMap((size) => [0x20, ...varint(size)]),
-    ...(hashType === undefined ? [] : [0x28, ...varint(hashType)]),
-    ...(fanout === undefined ? [] : [0x30, ...varint(fanout)]),
-    ...tail,
+  const {
+    type,
+    data,
+    fileBytes,
+    blockSizes = [],
+    hashType,
+    fanout,
+    tail = new Uint8Array(0),
+  } = message
+  return Buffer.concat([
+    Uint8Array.from(type === undefined ? [] : [0x08, ...varint(type)]),
+    Uint8Array.from(data === undefined ? [] : [0x12, ...varint(data.byteLength)]),
+    data ?? new Uint8Array(0),
+    Uint8Array.from([
+      ...(fileBytes === undefined ? [] : [0x18, ...varint(fileBytes)]),
+      ...blockSizes.flatMap((size) => [0x20, ...varint(size)]),
+      ...(hashType === undefined ? [] : [0x28, ...varint(hashType)]),
+      ...(fanout === undefined ? [] : [0x30, ...varint(fanout)]),
+    ]),
+    tail,
   ])
 }
 

@@ -197,8 +197,9 @@ describe('bombs', () => {
       for await (const _ of walkFolder(blocks, cid, { maxEntries: 20_000 })) entries++
     }
     expect((await failure(walking())).code).toBe('DAG_LIMIT')
+    // Some are counted while they are fetched ahead, and not given any more.
     expect(entries).toBeLessThanOrEqual(20_000)
-    expect(entries).toBeGreaterThan(19_000)
+    expect(entries).toBeGreaterThan(19_900)
   })
 
   test('the limit holds without being named', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { CID } from 'multiformats/cid'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { PrsmError } from '../../../src/core/errors.ts'
 import { limits } from '../../../src/core/limits.ts'
 import { importFile } from '../../../src/unixfs/import.ts'
@@ -101,8 +101,8 @@ test('a store that does not answer stops the import, so that memory stays bounde
   const abort = new AbortController()
   const put = () => store.promise
   const importing = failure(importFile({ put }, endless(), { signal: abort.signal }))
-  await sleep(300)
-  expect(pulled).toBeGreaterThan(5)
+  await vi.waitFor(() => expect(pulled).toBeGreaterThan(5), 4000)
+  await sleep(100)
   expect(pulled).toBeLessThanOrEqual(limits.importAheadBytes / CHUNK_BYTES + 3)
   abort.abort()
   store.resolve()

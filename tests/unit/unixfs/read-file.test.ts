@@ -283,6 +283,31 @@ describe('back-pressure', () => {
     expect(await askedAfterOneChunk(ahead * CHUNK_BYTES)).toBe(Math.max(1, ahead) + 1)
   })
 
+  test('fetches on through the next branch of a file while one is read', async () => {
+    const blocks = new MemoryBlocks()
+    const leaves = Array.from({ length: 9 }, (_, index) =>
+      content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+    )
+    const cids = await Promise.all(leaves.map((leaf) => putRaw(blocks, leaf)))
+    const children = cids.map((cid) => ({ cid, bytes: CHUNK_BYTES }))
+    const branches = await Promise.all(
+      [0, 3, 6].map(async (at) => ({
+        cid: await putFile(blocks, children.slice(at, at + 3)),
+        bytes: 3 * CHUNK_BYTES,
+      })),
+    )
+    const cid = await putFile(blocks, branches)
+    const chunks = readFile(blocks, cid, { readAheadBytes: 4 * CHUNK_BYTES })
+    expect((await chunks.next()).value).toBe(leaves[0])
+    await sleep(30)
+    const asked = cids.filter((leaf) => blocks.gets.includes(leaf.toString()))
+    expect(asked).toEqual(cids.slice(0, 5))
+    await chunks.return()
+    expect(
+      (await collect(readFile(blocks, cid))).equals(content.subarray(0, 9 * CHUNK_BYTES)),
+    ).toBe(true)
+  })
+
   test('nothing before the first byte is asked for', async () => {
     const blocks = new MemoryBlocks()
     const cid = await putRaw(blocks, Buffer.from('x'))

@@ -1,0 +1,46 @@
+import { above, type Bench, idleBytes, record } from '../bench.ts'
+import { peakDuring } from '../memory.ts'
+import { type Program, startProgram } from '../program.ts'
+import type { LibraryMethods } from '../programs/library.ts'
+
+const RANGES_MS = 3000
+const AT_ONCE = 16
+
+/** A program with our node in it, on a new data folder. */
+export async function startLibrary(
+  dataDir: string,
+  { signal, timeoutMs }: Bench,
+): Promise<Program<LibraryMethods>> {
+  const program = await startProgram<LibraryMethods>(
+    new URL('../programs/library.ts', import.meta.url),
+    signal,
+  )
+  await program.call('open', { dataDir }, timeoutMs)
+  return program
+}
+
+/** The library: a durable import, a verified read, ranges. */
+export async function library(bench: Bench): Promise<void> {
+  const { work, timeoutMs, signal } = bench
+  await using folder = await work.folder('library')
+  await using program = await startLibrary(folder.path, bench)
+  const { pid } = program
+  const idle = await idleBytes(pid, signal)
+  const { path, bytes, sha256 } = work.file
+  await work.settle()
+  const imported = await peakDuring(pid, () => program.call('importFile', { path }, timeoutMs))
+  const { cid, ms } = imported.result
+  bench.checkCid(cid)
+  if (imported.result.sha256 !== sha256) throw new Error('the library took other bytes')
+  const importPeak = above(idle, imported.peakBytes)
+  record(bench, { mover: 'library', direction: 'import', bytes, ms, memoryBytes: importPeak })
+  const { result, peakBytes } = await peakDuring(pid, () =>
+    program.call('readFile', { cid }, timeoutMs),
+  )
+  const memoryBytes = above(idle, peakBytes)
+  record(bench, { mover: 'library', direction: 'read', ...result, memoryBytes })
+  const asked = { cid, bytes, connections: AT_ONCE, forMs: RANGES_MS }
+  const ranges = await program.call('ranges', asked, RANGES_MS + timeoutMs)
+  bench.figures.add('library.ranges', bench.round, (ranges.count * 1000) / ranges.ms)
+  bench.figures.add('library.ranges-p99', bench.round, ranges.p99Ms)
+}

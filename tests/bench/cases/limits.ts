@@ -1,0 +1,52 @@
+import { hash, randomFillSync } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Bench } from '../bench.ts'
+import { must } from '../command.ts'
+import { plainEnvironment } from '../environment.ts'
+import { rate } from '../figures.ts'
+
+/* What this machine can do at all, with the same bytes in the same minute. */
+
+const PIECE_BYTES = 1_048_576
+
+export async function limits(bench: Bench): Promise<void> {
+  const { figures, round, work } = bench
+  const { bytes } = work.file
+  figures.add('limits.sha256', round, rate(bytes, sha256OfMemory(bytes)))
+  figures.add('limits.dd', round, rate(bytes, await dd(bench)))
+  figures.add('limits.read-sha256', round, rate(bytes, await readAndHash(work.file.path)))
+}
+
+/** Milliseconds to hash `bytes`, one mebibyte after the other. */
+function sha256OfMemory(bytes: number): number {
+  const piece = randomFillSync(new Uint8Array(PIECE_BYTES))
+  const begun = performance.now()
+  for (let left = bytes; left > 0; left -= PIECE_BYTES) {
+    hash('sha256', piece.subarray(0, Math.min(left, PIECE_BYTES)), 'buffer')
+  }
+  return performance.now() - begun
+}
+
+/** Milliseconds to copy the file, which is in memory, to the disk. */
+async function dd({ work, signal, timeoutMs }: Bench): Promise<number> {
+  await using folder = await work.folder('dd')
+  await work.settle()
+  const to = join(folder.path, 'copy')
+  const { ms } = await must(
+    ['dd', `if=${work.file.path}`, `of=${to}`, `bs=${PIECE_BYTES}`, 'conv=fdatasync'],
+    { cwd: folder.path, env: plainEnvironment(), timeoutMs, signal },
+  )
+  return ms
+}
+
+async function readAndHash(path: string): Promise<number> {
+  const piece = new Uint8Array(PIECE_BYTES)
+  const begun = performance.now()
+  await using file = await open(path, 'r')
+  while (true) {
+    const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null)
+    if (bytesRead === 0) return performance.now() - begun
+    hash('sha256', piece.subarray(0, bytesRead), 'buffer')
+  }
+}

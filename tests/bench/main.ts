@@ -1,0 +1,148 @@
+import { writeFile } from 'node:fs/promises'
+import { VERSION } from '../../src/node/version.ts'
+import type { Bench, Case } from './bench.ts'
+import { helia } from './cases/helia.ts'
+import { http } from './cases/http.ts'
+import { kubo } from './cases/kubo.ts'
+import { library } from './cases/library.ts'
+import { limits } from './cases/limits.ts'
+import { small } from './cases/small.ts'
+import { catalogue, Figures } from './figures.ts'
+import { findKubo } from './kubo-program.ts'
+import { describeMachine, loadNow } from './machine.ts'
+import { type CaseName, type Options, parseOptions, usage } from './options.ts'
+import { number, type Outcome, toJson, toText } from './report.ts'
+import { openWorkspace } from './workspace.ts'
+
+/* Measures everything in rounds. Ends with 0 when all ran, however slow; 1 when something did not. */
+
+const MISUSED = 2
+const INTERRUPTED = 130
+const SMALLEST_TIMEOUT_MS = 120_000
+/** No disk that this is run on is slower. */
+const SLOWEST_BYTES_PER_MS = 5000
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = readOptions(args)
+  if (options === null) return 0
+  if (options === undefined) return MISUSED
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => interrupt.abort(new Error(`stopped by ${signal}`)))
+  }
+  try {
+    const outcome = await measure(options, interrupt.signal)
+    process.stdout.write(toText(outcome))
+    if (options.json !== undefined) await writeFile(options.json, jsonOf(outcome))
+    return outcome.failures.length === 0 ? 0 : 1
+  } catch (error) {
+    say(`bench: ${messageOf(error)}`)
+    return interrupt.signal.aborted ? INTERRUPTED : 1
+  }
+}
+
+/** `null`: help was asked for and given; `undefined`: it was told what is wrong. */
+function readOptions(args: readonly string[]): Options | null | undefined {
+  try {
+    const options = parseOptions(args)
+    if (options === null) process.stdout.write(usage)
+    return options
+  } catch (error) {
+    say(`bench: ${messageOf(error)}\n\n${usage}`)
+    return undefined
+  }
+}
+
+async function measure(options: Options, signal: AbortSignal): Promise<Outcome> {
+  const notes: string[] = []
+  const cases = await chooseCases(options, notes, signal)
+  const { bytes, runs } = options
+  await using work = await openWorkspace({ dir: options.dir, bytes, signal })
+  const machine = await describeMachine(work.path)
+  const figures = new Figures((id, value) => {
+    const [what, unit] = catalogue[id]
+    say(`  ${what}: ${number(value)} ${unit}`)
+  })
+  const timeoutMs = SMALLEST_TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS
+  const shared = { work, figures, signal, timeoutMs, checkCid: sameCid() }
+  const failures = await runRounds(cases, runs, shared)
+  const loadAtEnd = loadNow()
+  return { version: VERSION, bytes, runs, machine, loadAtEnd, figures, notes, failures }
+}
+
+type Cases = ReadonlyMap<CaseName, Case>
+
+async function chooseCases(
+  { only, ipfs }: Options,
+  notes: string[],
+  signal: AbortSignal,
+): Promise<Cases> {
+  const cases = new Map<CaseName, Case>([
+    ['limits', limits],
+    ['library', library],
+    ['http', http],
+    ['small', small],
+    ['helia', helia],
+  ])
+  if (only.includes('kubo-sync') || only.includes('kubo')) {
+    const found = await findKubo(ipfs, signal)
+    if ('missing' in found) notes.push(`Kubo: ${found.missing}`)
+    else {
+      say(`Kubo ${found.version}`)
+      cases.set('kubo-sync', kubo(found.path, 'kubo-sync')).set('kubo', kubo(found.path, 'kubo'))
+    }
+  }
+  return new Map([...cases].filter(([name]) => only.includes(name)))
+}
+
+/** Each round has every case, begun with another: who is disturbed by others is so by turns. */
+async function runRounds(
+  cases: Cases,
+  runs: number,
+  shared: Omit<Bench, 'round'>,
+): Promise<string[]> {
+  const failed = new Map<CaseName, string>()
+  for (let round = 0; round < runs; round += 1) {
+    for (const [name, run] of rotated([...cases], round)) {
+      if (failed.has(name)) continue
+      say(`round ${round + 1} of ${runs}: ${name}`)
+      try {
+        await run({ ...shared, round })
+      } catch (error) {
+        shared.signal.throwIfAborted()
+        failed.set(name, messageOf(error))
+        say(`  failed: ${messageOf(error)}`)
+      }
+    }
+  }
+  return [...failed].map(([name, message]) => `${name}: ${message}`)
+}
+
+function rotated<T>(items: readonly T[], by: number): readonly T[] {
+  const first = items.length === 0 ? 0 : by % items.length
+  return [...items.slice(first), ...items.slice(0, first)]
+}
+
+function sameCid(): (cid: string) => void {
+  let known: string | undefined
+  return (cid) => {
+    known ??= cid
+    if (cid !== known) throw new Error(`the file is ${cid} here, and was ${known} before`)
+  }
+}
+
+function jsonOf(outcome: Outcome): string {
+  return `${JSON.stringify(toJson(outcome), null, 2)}\n`
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message
+}
+
+process.exitCode = await main(process.argv.slice(2))

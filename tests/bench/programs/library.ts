@@ -1,0 +1,70 @@
+import { randomFillSync } from 'node:crypto'
+import { createStorageNode, type StorageNode } from '../../../src/index.ts'
+import { POOL_THREADS } from '../environment.ts'
+import { type RangesAsked, readRanges } from './ranges.ts'
+import { serve } from './serve.ts'
+
+/* Our node as a library, alone in its process. */
+
+let node: StorageNode
+let prepared: readonly Uint8Array[] = []
+
+export type SmallFiles = { readonly count: number; readonly bytes: number }
+
+const methods = {
+  async open({ dataDir }: { readonly dataDir: string }) {
+    node = await createStorageNode({ dataDir, maxFileBytes: 0, poolThreads: POOL_THREADS })
+  },
+
+  async importFile({ path }: { readonly path: string }) {
+    const begun = performance.now()
+    const { cid, sha256 } = await node.upload({ path })
+    return { ms: performance.now() - begun, cid, sha256 }
+  },
+
+  async readFile({ cid }: { readonly cid: string }) {
+    const begun = performance.now()
+    const bytes = await read(cid)
+    return { ms: performance.now() - begun, bytes }
+  },
+
+  ranges(asked: RangesAsked) {
+    return readRanges(asked, (offset, length) => read(asked.cid, { offset, length }))
+  },
+
+  async prepareSmallFiles({ count, bytes }: SmallFiles) {
+    const all = randomFillSync(new Uint8Array(count * bytes))
+    prepared = Array.from({ length: count }, (_, index) =>
+      all.subarray(index * bytes, (index + 1) * bytes),
+    )
+  },
+
+  /** Adds them, `atOnce` at a time, or as many as `forMs` allow. */
+  async addSmallFiles({ atOnce, forMs }: { readonly atOnce: number; readonly forMs: number }) {
+    const waiting = prepared.entries()
+    const begun = performance.now()
+    let count = 0
+    const addOnAndOn = async (): Promise<void> => {
+      for (const [index, content] of waiting) {
+        await node.upload(content, { filename: `file-${index}` })
+        count += 1
+        if (performance.now() - begun > forMs) return
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, addOnAndOn))
+    return { ms: performance.now() - begun, count }
+  },
+}
+
+async function read(
+  cid: string,
+  part: { readonly offset?: number; readonly length?: number } = {},
+): Promise<number> {
+  let bytes = 0
+  for await (const chunk of node.download(cid, part)) bytes += chunk.byteLength
+  return bytes
+}
+
+export type LibraryMethods = typeof methods
+
+serve(methods)
