@@ -158,23 +158,25 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 
   async #admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
-    const key = keyOf(cid)
-    const links = cid.code === RAW ? [] : linksOf(cid, bytes)
+    const put = { cid, bytes, links: cid.code === RAW ? [] : linksOf(cid, bytes) }
     for (;;) {
-      const pending = this.#intake.find(key)
-      if (pending !== undefined) {
-        if (joins(pending, cid, links)) return { pending, fresh: false }
-        await pending.durable.catch(() => {})
-        continue
-      }
-      // After a failed sync rows are seen that may not be on the disk: nothing may rely on them.
-      if (this.#db.failure !== undefined) throw this.#db.failure
-      const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
-      const stands = row !== undefined && (await this.#stands(cid, row))
-      if (this.#intake.find(key) !== undefined || this.#moved(cid, row)) continue
-      if (stands) return { pending: this.#refresh(cid, row, links), fresh: false }
-      return { pending: this.#store(cid, bytes, links, row), fresh: true }
+      const pending = this.#intake.find(keyOf(cid))
+      const admission = pending === undefined ? await this.#meet(put) : join(pending, put)
+      if (admission !== undefined) return admission
+      await pending?.durable.catch(() => {})
     }
+  }
+
+  /** What the index has of a block; undefined when it changed hands while its file was looked at. */
+  async #meet(put: Put): Promise<Admission | undefined> {
+    // After a failed sync rows are seen that may not be on the disk: nothing may rely on them.
+    if (this.#db.failure !== undefined) throw this.#db.failure
+    const { cid } = put
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    const stands = row !== undefined && (await this.#stands(cid, row))
+    if (this.#intake.find(keyOf(cid)) !== undefined || this.#moved(cid, row)) return undefined
+    if (stands) return { pending: this.#refresh(put, row), fresh: false }
+    return { pending: this.#store(put, row), fresh: true }
   }
 
   /** Waits for what is on its way, reads too. The database is closed by who opened it. */
@@ -187,7 +189,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     })
   }
 
-  #store(cid: CID, bytes: Uint8Array, links: readonly CID[], row: BlockRow | undefined): Pending {
+  #store({ cid, bytes, links }: Put, row: BlockRow | undefined): Pending {
     const inline = bytes.byteLength <= this.#inlineBytes
     const pending = createPending({
       cid,
@@ -203,7 +205,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 
   /** A stored block whose row has to change: a new generation, or links under another codec. */
-  #refresh(cid: CID, row: BlockRow, links: readonly CID[]): Pending | undefined {
+  #refresh({ cid, links }: Put, row: BlockRow): Pending | undefined {
     const linked = cid.code === RAW || blockIndex.hasLinks(this.#db.reader, row.id, cid.code)
     if (linked && row.epoch === this.#epoch) return undefined
     const pending = createPending({
@@ -238,7 +240,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   /** A copy: the writer uses his buffer again when the block is on the disk. */
   #heldBytes(cid: CID): Uint8Array | undefined {
     const bytes = this.#intake.find(keyOf(cid))?.bytes
-    return bytes === undefined ? undefined : Uint8Array.from(bytes)
+    return bytes === undefined ? undefined : Buffer.from(bytes)
   }
 
   #locate(cid: CID): Located {
@@ -294,13 +296,15 @@ type FilePlace = {
 }
 type Located = FilePlace | { readonly bytes: Uint8Array }
 
+type Put = { readonly cid: CID; readonly bytes: Uint8Array; readonly links: readonly CID[] }
+
 /** Adds a put to an entry that is under way, unless its row is being committed without these links. */
-function joins(pending: Pending, cid: CID, links: readonly CID[]): boolean {
-  if (pending.deleting) return false
-  if (cid.code === RAW || pending.links.has(cid.code)) return true
-  if (pending.taken) return false
-  pending.links.set(cid.code, links)
-  return true
+function join(pending: Pending, { cid, links }: Put): Admission | undefined {
+  if (pending.deleting) return undefined
+  const known = cid.code === RAW || pending.links.has(cid.code)
+  if (!known && pending.taken) return undefined
+  if (!known) pending.links.set(cid.code, links)
+  return { pending, fresh: false }
 }
 
 function slice(cid: CID, bytes: Uint8Array, part: Part): Uint8Array {

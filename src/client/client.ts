@@ -1,3 +1,5 @@
+import '../core/supported-node.ts'
+
 import { nodeStatus, uploadPage } from '../api/schemas.ts'
 import type {
   ContentStat,

@@ -75,7 +75,7 @@ function byteLengthOf(source: ByteSource): number | undefined {
 }
 
 function bytesOf(source: ByteSource): AsyncIterable<Uint8Array> {
-  if (typeof source === 'string') return checked([Buffer.from(source)])
+  if (typeof source === 'string') return checked([source])
   if (source instanceof Uint8Array) return checked([source])
   if (source instanceof ArrayBuffer) return checked([new Uint8Array(source)])
   if (source instanceof Blob) return checked(source.stream())
@@ -91,13 +91,21 @@ async function* checked(
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
     if (piece instanceof Uint8Array) yield piece
-    else if (typeof piece === 'string') yield Buffer.from(piece)
+    else if (typeof piece === 'string') yield utf8(piece)
     else {
       throw new PrsmError('INVALID_INPUT', `the stream gave ${describe(piece)}, not bytes`, {
         hint: 'streams of Uint8Array, Buffer or string can be uploaded',
       })
     }
   }
+}
+
+/** Half a surrogate pair has no UTF-8: a stream cut through a character, or text that is none. */
+function utf8(text: string): Uint8Array {
+  if (text.isWellFormed()) return Buffer.from(text)
+  throw new PrsmError('INVALID_INPUT', 'the text has half a character in it (a lone surrogate)', {
+    hint: 'cut text between characters, or give bytes',
+  })
 }
 
 function describe(value: unknown): string {

@@ -1,7 +1,7 @@
+import { abortable } from '../core/abortable.ts'
 import type { FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { abortable } from './abortable.ts'
 import { ByteReader } from './byte-reader.ts'
 import { entryNames, tarEntryPath } from './entry-path.ts'
 import {

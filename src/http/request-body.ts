@@ -1,5 +1,5 @@
+import { abortable } from '../core/abortable.ts'
 import { PrsmError } from '../core/errors.ts'
-import { abortable } from '../files/abortable.ts'
 import type { Exchange } from './exchange.ts'
 
 export type BodyBounds = {

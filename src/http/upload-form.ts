@@ -1,7 +1,7 @@
 import type { Multipart, MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
+import { abortable } from '../core/abortable.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
-import { abortable } from '../files/abortable.ts'
 import type { Exchange } from './exchange.ts'
 import {
   type BodyBounds,

@@ -102,7 +102,9 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 
   async stat(content: ContentId, options: SignalOptions = {}): Promise<ContentStat> {
-    return this.#observed('stat', () => statContent(this.#parts, content, this.#untilClosed(options)))
+    return this.#observed('stat', () =>
+      statContent(this.#parts, content, this.#untilClosed(options)),
+    )
   }
 
   ls(content: ContentId, options: SignalOptions = {}): AsyncGenerator<DirectoryEntry> {

@@ -1,5 +1,5 @@
+import { abortable } from '../core/abortable.ts'
 import { CHUNK_BYTES } from './profile.ts'
-import { untilAborted } from './until-aborted.ts'
 
 export type ChunkOptions = {
   readonly signal?: AbortSignal
@@ -22,7 +22,7 @@ export async function* chunksOf(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { expectedBytes = 0, allocateChunk = () => allocate(CHUNK_BYTES) } = options
   const chunk = new Chunk(expectedBytes, allocateChunk)
-  for await (const piece of untilAborted(content, options.signal)) {
+  for await (const piece of abortable(content, options.signal)) {
     yield* options.handedOver === true ? cutUncopied(chunk, piece) : cut(chunk, piece)
   }
   if (!chunk.empty) yield chunk.take()

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import type { BlockWriter } from './block-writer.ts'
-import { throwIfCancelled } from './cancel.ts'
 import { type Written, writeFolder } from './folder-writer.ts'
 import type { NewLink } from './node-encoding.ts'
 

@@ -1,10 +1,10 @@
 import { CID } from 'multiformats/cid'
+import { abortable } from '../core/abortable.ts'
 import type { FolderEntry } from '../core/content.ts'
 import { BlockWriter, type PutBlock } from './block-writer.ts'
 import type { ChunkOptions } from './chunks.ts'
 import { type ImportedFile, writeFile } from './file-writer.ts'
 import { FolderTree } from './folder-tree.ts'
-import { untilAborted } from './until-aborted.ts'
 
 export type { PutBlock } from './block-writer.ts'
 export type { ImportedFile } from './file-writer.ts'
@@ -60,7 +60,7 @@ async function writeEntries(
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   let files = 0
   let bytes = 0
-  for await (const entry of untilAborted(entries, options.signal)) {
+  for await (const entry of abortable(entries, options.signal)) {
     if (entry.kind === 'directory') {
       tree.addDirectory(entry.path)
       continue

@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import type { BlockSource } from '../core/block-source.ts'
 import { DAG_PB, formatTarget, type Target } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
-import { throwIfCancelled } from './cancel.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import { dagInvalid } from './dag-error.ts'
 import {
   checkCodec,

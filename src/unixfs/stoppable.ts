@@ -1,5 +1,5 @@
 import { PrsmError } from '../core/errors.ts'
-import { throwIfCancelled } from './cancel.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 
 /** One for all: making an error costs more than reading a small range. */
 const STOPPED = new PrsmError('CANCELLED', 'the reader stopped')

@@ -2,6 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { ProgressMeter } from '../core/progress-meter.ts'
+import { fromSource } from '../files/from-source.ts'
 import { chunksOf } from '../unixfs/chunks.ts'
 import { CHUNK_BYTES } from '../unixfs/profile.ts'
 import type { ChunkPool } from './chunk-pool.ts'
@@ -54,7 +55,12 @@ export class FileReader implements AsyncIterable<Uint8Array>, Disposable {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const { handedOver = false, bytesTotal: expectedBytes = 0 } = this.#file
     const { signal, pool } = this.#init
-    const options = { handedOver, expectedBytes, allocateChunk: pool.take, ...(signal && { signal }) }
+    const options = {
+      handedOver,
+      expectedBytes,
+      allocateChunk: pool.take,
+      ...(signal && { signal }),
+    }
     for await (const chunk of chunksOf(this.#counted(), options)) {
       pool.hold(chunk, 2)
       this.#hash(chunk)
@@ -74,7 +80,7 @@ export class FileReader implements AsyncIterable<Uint8Array>, Disposable {
   }
 
   async *#counted(): AsyncGenerator<Uint8Array> {
-    for await (const piece of this.#file.content) {
+    for await (const piece of fromSource(this.#file.content)) {
       this.#bytes += piece.byteLength
       this.#checkSize(this.#bytes)
       this.#init.meter.add(piece.byteLength)

@@ -44,10 +44,14 @@ export class Hasher implements AsyncDisposable {
   #running(): Worker {
     if (this.#thread !== undefined) return this.#thread
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const thread = new Worker(new URL(`./hasher-thread.${extension}`, import.meta.url))
+    // A host's flags (`--input-type`, `--eval`) are not for this file.
+    const thread = new Worker(new URL(`./hasher-thread.${extension}`, import.meta.url), {
+      name: 'prsm-hasher',
+      execArgv: [],
+    })
     thread.on('message', (reply: HashReply) => this.#settle(reply))
-    thread.on('error', (cause) => this.#fail(cause))
-    thread.on('exit', () => this.#fail(undefined))
+    thread.on('error', (cause) => this.#fail(thread, cause))
+    thread.on('exit', () => this.#fail(thread, undefined))
     this.#thread = thread
     return thread
   }
@@ -58,7 +62,9 @@ export class Hasher implements AsyncDisposable {
     if (this.#waiting.size === 0) this.#thread?.unref()
   }
 
-  #fail(cause: unknown): void {
+  /** The next question starts a new thread. One that was retired has nothing to answer. */
+  #fail(thread: Worker, cause: unknown): void {
+    if (this.#thread !== thread) return
     this.#thread = undefined
     const error = new PrsmError('INTERNAL', 'the thread that hashes files ended', { cause })
     for (const { reject } of this.#waiting.values()) reject(error)
@@ -68,7 +74,15 @@ export class Hasher implements AsyncDisposable {
   #ended(): void {
     this.#open -= 1
     if (this.#open > 0) return
-    this.#idle = setTimeout(() => this.#thread?.terminate(), IDLE_MS).unref()
+    this.#idle = setTimeout(() => this.#retire(), IDLE_MS).unref()
+  }
+
+  /** Who asks from here on asks a new thread: this one would not answer. */
+  #retire(): void {
+    const thread = this.#thread
+    if (thread === undefined || this.#waiting.size > 0) return
+    this.#thread = undefined
+    void thread.terminate()
   }
 }
 

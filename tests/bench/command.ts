@@ -51,14 +51,15 @@ export function run(command: readonly string[], options: CommandOptions): Promis
   let ended = begun
   child.on('exit', () => (ended = performance.now()))
   const peak = watchPeak(child.pid)
+  let failure: Error | undefined
+  child.on('error', (error) => (failure = error))
   return new Promise((resolve, reject) => {
-    child.on('error', (error) => {
-      peak()
-      reject(error)
+    // Comes last, also for one that could not be started or was aborted: then it is gone.
+    child.on('close', (code) => {
+      const peakBytes = peak()
+      if (failure === undefined) resolve({ stdout, stderr, code, ms: ended - begun, peakBytes })
+      else reject(failure)
     })
-    child.on('close', (code) =>
-      resolve({ stdout, stderr, code, ms: ended - begun, peakBytes: peak() }),
-    )
   })
 }
 

@@ -23,15 +23,17 @@ const ASK_AGAIN_MS = 5
 const announcement = z.object({ url: z.string(), pid: z.number() })
 
 export async function startDaemon(dataDir: string, signal: AbortSignal): Promise<Daemon> {
+  let complaints = ''
   const begun = performance.now()
   const child = spawn(
     process.execPath,
     [join(repository, 'src/cli/prsm.mjs'), 'daemon', '--json'],
-    { cwd: dataDir, env: environmentOf(dataDir), signal, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: dataDir, env: environmentOf(dataDir), stdio: ['ignore', 'pipe', 'pipe'] },
   )
   await using stack = new AsyncDisposableStack()
   stack.defer(() => stop(child))
-  let complaints = ''
+  // One that cannot be started has no first line, either.
+  child.on('error', (error) => (complaints += error.message))
   child.stderr.on('data', (bytes) => (complaints = (complaints + String(bytes)).slice(-2000)))
   const limit = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)])
   const line = await firstLine(child, limit).catch((cause: unknown) => {

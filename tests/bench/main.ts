@@ -67,7 +67,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
     const [what, unit] = catalogue[id]
     say(`  ${what}: ${number(value)} ${unit}`)
   })
-  const timeoutMs = SMALLEST_TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS
+  const timeoutMs = SMALLEST_TIMEOUT_MS + Math.ceil(bytes / SLOWEST_BYTES_PER_MS)
   const shared = { work, figures, signal, timeoutMs, checkCid: sameCid() }
   const failures = await runRounds(cases, runs, shared)
   const loadAtEnd = loadNow()

@@ -11,8 +11,10 @@ export type Program<M extends Methods> = AsyncDisposable & {
     method: K,
     params: Parameters<M[K]>[0],
     timeoutMs: number,
-  ): Promise<Awaited<ReturnType<M[K]>>>
+  ): Promise<Result<M, K>>
 }
+
+type Result<M extends Methods, K extends keyof M> = Awaited<ReturnType<M[K]>>
 
 const START_MS = 60_000
 
@@ -28,6 +30,8 @@ export async function startProgram<M extends Methods>(
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
+  // An abort between two calls is told by the next one.
+  child.on('error', () => {})
   let complaints = ''
   child.stderr?.on('data', (bytes) => (complaints = (complaints + String(bytes)).slice(-2000)))
   const limited = async (what: string, timeoutMs: number): Promise<unknown> => {
@@ -41,10 +45,14 @@ export async function startProgram<M extends Methods>(
   await limited('start', START_MS)
   return {
     pid: child.pid ?? 0,
-    async call(method, params, timeoutMs) {
+    async call<K extends keyof M & string>(
+      method: K,
+      params: Parameters<M[K]>[0],
+      timeoutMs: number,
+    ): Promise<Result<M, K>> {
       if (child.connected) child.send({ method, params })
       // The other side of the channel is the module whose methods M names.
-      return (await limited(method, timeoutMs)) as Awaited<ReturnType<M[typeof method]>>
+      return (await limited(method, timeoutMs)) as Result<M, K>
     },
     [Symbol.asyncDispose]: () => kill(child),
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { environment } from '../../src/config/env.ts'
 
@@ -49,7 +49,7 @@ export async function must(command: readonly string[], where: Where): Promise<st
 
 /** What npm and Vitest put into the environment, and a user's shell does not have. */
 const OF_TOOLS =
-  /^(npm_(config_(local_|global_)?prefix|lifecycle|package|node)|VITEST|NODE_|PRSM_|TEST$|DEV$|PROD$|MODE$)/
+  /^(npm_(config_(local_|global_)?prefix|lifecycle|package|node)|VITEST|NODE_(ENV|OPTIONS|PATH|V8_COVERAGE)$|PRSM_|(TEST|DEV|PROD|MODE)$)/
 
 /** The environment of a user's shell whose PATH has the folders `first` and nothing of node_modules. */
 export function shellEnvironment(first: readonly string[] = []): NodeJS.ProcessEnv {
@@ -68,7 +68,6 @@ export function systemNodeFolder(): string | undefined {
 }
 
 function systemPath(): readonly string[] {
-  const own = dirname(process.execPath)
   const folders = (environment()['PATH'] ?? '').split(delimiter)
-  return folders.filter((each) => !each.includes('node_modules') && each !== own)
+  return folders.filter((each) => !each.includes('node_modules'))
 }

@@ -152,13 +152,15 @@ describe('the library, from an empty project', () => {
     expect(await must(command, { cwd: project, env: current })).toBe('true\n')
   })
 
-  it('refuses an older Node with words, and does not crash', async () => {
-    const text = "import 'prsm-ipfs'"
-    const command = ['node', '--input-type=module', '--eval', text]
-    const { code, signal, stderr } = await run(command, { cwd: project, env: older })
-    expect({ code, signal }).toEqual({ code: 1, signal: null })
-    expect(stderr).toContain('PRSM needs Node 24.15, this is ')
-  })
+  it.each(['prsm-ipfs', 'prsm-ipfs/client'])(
+    'refuses to load %s in an older Node, with words',
+    async (name) => {
+      const command = ['node', '--input-type=module', '--eval', `import '${name}'`]
+      const { code, signal, stderr } = await run(command, { cwd: project, env: older })
+      expect({ code, signal }).toEqual({ code: 1, signal: null })
+      expect(stderr).toContain('PRSM needs Node 24.15, this is ')
+    },
+  )
 
   it.each(['nodenext', 'bundler'])('has types for moduleResolution %s', async (resolution) => {
     const tsconfig = {

@@ -18,6 +18,7 @@ const methods = {
     const content = createReadStream(file.path, { highWaterMark: 1_048_576 })
     const [response] = await Promise.all([answered, pipeline(content, sent)])
     const text = await textOf(response)
+    if (response.statusCode !== 201) throw new Error(`${response.statusCode}: ${text}`)
     const { cid, sha256 } = uploadResult.parse(JSON.parse(text))
     return { ms: performance.now() - begun, cid, sha256 }
   },
