@@ -24,7 +24,7 @@ export type PutOptions = {
 
 /**
  * A scope for writing blocks. After `sync()` every block it put *or met* is durable. Disposing it
- * lets go: blocks that were put stay, collectable. At most 64 MiB are written and not yet synced.
+ * lets go: blocks that were put stay, collectable. At most 32 MiB are written and not yet synced.
  */
 export class Lease implements AsyncDisposable {
   readonly #store: LeaseStore

@@ -1,9 +1,9 @@
 import { OCTETS, TAR, uploadResult } from '../api/schemas.ts'
 import { abortable } from '../core/abortable.ts'
 import type { FolderEntry, UploadResult } from '../core/content.ts'
-import { isPrsmError, PrsmError } from '../core/errors.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
 import type { UploadOptions, UploadSource } from '../core/storage.ts'
+import { fromSource } from '../files/from-source.ts'
 import { type Content, openSource } from '../files/source.ts'
 import { packTar } from '../files/tar.ts'
 import type { Api } from './api.ts'
@@ -61,7 +61,7 @@ async function* counted(
   content: AsyncIterable<Uint8Array>,
   meter: ProgressMeter,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of read(content)) {
+  for await (const piece of fromSource(content)) {
     yield piece
     meter.add(piece.length)
   }
@@ -71,18 +71,7 @@ async function* countedEntries(
   entries: AsyncIterable<FolderEntry>,
   meter: ProgressMeter,
 ): AsyncGenerator<FolderEntry> {
-  for await (const entry of read(entries)) {
+  for await (const entry of fromSource(entries)) {
     yield entry.kind === 'file' ? { ...entry, content: counted(entry.content, meter) } : entry
-  }
-}
-
-/** What a source of the caller's throws must not be taken for a fault of the connection. */
-async function* read<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
-  try {
-    yield* source
-  } catch (cause) {
-    if (isPrsmError(cause)) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new PrsmError('UPLOAD_INCOMPLETE', `the content could not be read: ${reason}`, { cause })
   }
 }

@@ -14,8 +14,8 @@ export const limits = {
   segmentBytes: 64 * KIB,
   /** Block files in one directory: one directory sync covers them all. */
   filesPerDirectory: 4096,
-  /** Bytes one lease may have written and not yet synced. */
-  leaseDirtyBytes: 64 * MIB,
+  /** Bytes one lease may have written and not yet synced: enough to keep the writers busy, and memory flat. */
+  leaseDirtyBytes: 32 * MIB,
   /** Nodes from the root of a DAG to a leaf. A balanced file of 1,024 links a node needs 4 for a tebibyte. */
   maxDagDepth: 128,
   /** Entries of one folder with all below it: what one upload, listing or download walks. */

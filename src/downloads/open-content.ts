@@ -3,6 +3,7 @@ import type { BlockSource } from '../core/block-source.ts'
 import { parseTarget, type Target } from '../core/cid.ts'
 import type { ContentStat, DirectoryEntry, FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import type { ContentId, SignalOptions } from '../core/storage.ts'
 import { listEntries, walkFolder } from '../unixfs/directory.ts'
 import type { NodeCache } from '../unixfs/node-cache.ts'
@@ -25,6 +26,7 @@ export async function resolveContent(
   content: ContentId,
   options: SignalOptions,
 ): Promise<CID> {
+  throwIfCancelled(options.signal)
   const { cid } = await resolvePath(parts.blocks, targetOf(content), dagOptions(parts, options))
   return cid
 }

@@ -50,6 +50,7 @@ const BLOCKS_PAGE_BYTES = 8192
 /** Opens everything a node needs, in order; what fails closes what was open. */
 export async function assemble(options: NodeOptions, overrides: Overrides = {}): Promise<Parts> {
   const logger = options.logger ?? silentLogger
+  const maxFileBytes = checkLimit(options.maxFileBytes ?? limits.maxFileBytes)
   const files = overrides.files ?? createFilePort()
   await using stack = new AsyncDisposableStack()
   const folder = await openFolder(options, files)
@@ -75,7 +76,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     book,
     nodes: new NodeCache(),
     hasher,
-    maxFileBytes: options.maxFileBytes ?? limits.maxFileBytes,
+    maxFileBytes,
     logger,
     metrics: createMetrics(),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -89,6 +90,13 @@ async function openFolder(options: NodeOptions, files: FilePort): Promise<DataFo
   }
   throw new PrsmError('INVALID_INPUT', 'a node needs a folder for its data', {
     hint: "createStorageNode({ dataDir: './data' }), or { storage: 'memory' } to keep nothing",
+  })
+}
+
+function checkLimit(maxFileBytes: number): number {
+  if (Number.isSafeInteger(maxFileBytes) && maxFileBytes >= 0) return maxFileBytes
+  throw new PrsmError('INVALID_INPUT', `maxFileBytes ${maxFileBytes} is no count of bytes`, {
+    hint: 'give a whole number; 0 = no limit but the disk',
   })
 }
 

@@ -6,9 +6,10 @@ import { type Book, readBook } from '../db/book.ts'
 import { and, desc, eq, lt } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
 
-/** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that is too large. */
+/** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that cannot be. */
 export function listUploads(book: Book, options: ListOptions, caller: Caller): UploadPage {
   const limit = checkLimit(options.limit ?? limits.defaultPageRows)
+  checkBefore(options.before ?? 0)
   const mine = eq(upload.owner, caller.owner)
   const rows = readBook(book, (orm) =>
     orm
@@ -28,6 +29,13 @@ function checkLimit(limit: number): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= limits.maxPageRows) return limit
   throw new PrsmError('INVALID_INPUT', `a page of ${limit} rows cannot be had`, {
     hint: `ask for 1 to ${limits.maxPageRows} and pass \`next\` on as \`before\``,
+  })
+}
+
+function checkBefore(before: number): void {
+  if (Number.isSafeInteger(before) && before >= 0) return
+  throw new PrsmError('INVALID_INPUT', `no upload has the id ${before}`, {
+    hint: 'pass the `next` of the page before',
   })
 }
 

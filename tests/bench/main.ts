@@ -8,7 +8,7 @@ import { library } from './cases/library.ts'
 import { limits } from './cases/limits.ts'
 import { small } from './cases/small.ts'
 import { catalogue, Figures } from './figures.ts'
-import { findKubo } from './kubo-program.ts'
+import { findKubo, type KuboProgram } from './kubo-program.ts'
 import { describeMachine, loadNow } from './machine.ts'
 import { type CaseName, type Options, parseOptions, usage } from './options.ts'
 import { number, type Outcome, toJson, toText } from './report.ts'
@@ -58,8 +58,10 @@ function readOptions(args: readonly string[]): Options | null | undefined {
 }
 
 async function measure(options: Options, signal: AbortSignal): Promise<Outcome> {
-  const notes: string[] = []
-  const cases = await chooseCases(options, notes, signal)
+  const kuboFound = await findPeer(options, signal)
+  const cases = chooseCases(options, kuboFound)
+  const notes = 'missing' in kuboFound ? [`Kubo: ${kuboFound.missing}`] : []
+  const kuboVersion = 'version' in kuboFound ? kuboFound.version : null
   const { bytes, runs } = options
   await using work = await openWorkspace({ dir: options.dir, bytes, signal })
   const machine = await describeMachine(work.path)
@@ -71,16 +73,27 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
   const shared = { work, figures, signal, timeoutMs, checkCid: sameCid() }
   const failures = await runRounds(cases, runs, shared)
   const loadAtEnd = loadNow()
-  return { version: VERSION, bytes, runs, machine, loadAtEnd, figures, notes, failures }
+  return {
+    version: VERSION,
+    kuboVersion,
+    bytes,
+    runs,
+    machine,
+    loadAtEnd,
+    figures,
+    notes,
+    failures,
+  }
 }
 
 type Cases = ReadonlyMap<CaseName, Case>
 
-async function chooseCases(
-  { only, ipfs }: Options,
-  notes: string[],
-  signal: AbortSignal,
-): Promise<Cases> {
+function findPeer({ only, ipfs }: Options, signal: AbortSignal): Promise<KuboProgram> {
+  const asked = only.includes('kubo-sync') || only.includes('kubo')
+  return asked ? findKubo(ipfs, signal) : Promise.resolve({ missing: '--only leaves it out' })
+}
+
+function chooseCases({ only }: Options, found: KuboProgram): Cases {
   const cases = new Map<CaseName, Case>([
     ['limits', limits],
     ['library', library],
@@ -88,15 +101,14 @@ async function chooseCases(
     ['small', small],
     ['helia', helia],
   ])
-  if (only.includes('kubo-sync') || only.includes('kubo')) {
-    const found = await findKubo(ipfs, signal)
-    if ('missing' in found) notes.push(`Kubo: ${found.missing}`)
-    else {
-      say(`Kubo ${found.version}`)
-      cases.set('kubo-sync', kubo(found.path, 'kubo-sync')).set('kubo', kubo(found.path, 'kubo'))
-    }
+  if ('path' in found) {
+    cases.set('kubo-sync', kubo(found.path, 'kubo-sync')).set('kubo', kubo(found.path, 'kubo'))
   }
-  return new Map([...cases].filter(([name]) => only.includes(name)))
+  return new Map(only.flatMap((name) => pairOf(name, cases.get(name))))
+}
+
+function pairOf(name: CaseName, run: Case | undefined): readonly [CaseName, Case][] {
+  return run === undefined ? [] : [[name, run]]
 }
 
 /** Each round has every case, begun with another: who is disturbed by others is so by turns. */

@@ -3,14 +3,15 @@ import { parseArgs } from 'node:util'
 import { parseSize } from '../../src/config/size.ts'
 import { repository } from '../support/command.ts'
 
+/** The order of a round: what is compared stands close together. */
 export const caseNames = [
   'limits',
   'library',
-  'http',
-  'small',
-  'helia',
   'kubo-sync',
+  'http',
+  'helia',
   'kubo',
+  'small',
 ] as const
 
 export type CaseName = (typeof caseNames)[number]

@@ -5,6 +5,7 @@ import type { Machine } from './machine.ts'
 
 export type Outcome = {
   readonly version: string
+  readonly kuboVersion: string | null
   readonly bytes: number
   readonly runs: number
   readonly machine: Machine
@@ -50,13 +51,14 @@ function judgements(figures: Figures): readonly Judgement[] {
   return expectations.map((expectation) => judge(expectation, figures))
 }
 
-function machineLines({ machine, loadAtEnd }: Outcome): readonly string[] {
+function machineLines({ machine, loadAtEnd, kuboVersion }: Outcome): readonly string[] {
   const { cpu, cores, shaInstructions, memoryBytes, system, node, poolThreads } = machine
   const sha = { true: ' with SHA instructions', false: ' without SHA instructions', undefined: '' }
   return [
     `machine: ${cores} × ${cpu}${sha[`${shaInstructions}`]}, ${gigabytes(memoryBytes)}, ${system}`,
     `disk: ${machine.disk}, ${gigabytes(machine.freeBytes)} free`,
     `Node ${node} with ${poolThreads} pool threads; load ${machine.load.toFixed(1)} at the start, ${loadAtEnd.toFixed(1)} at the end`,
+    ...(kuboVersion === null ? [] : [`Kubo ${kuboVersion}`]),
   ]
 }
 

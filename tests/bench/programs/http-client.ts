@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { API_ROOT, OCTETS, uploadResult } from '../../../src/api/schemas.ts'
 import { type RangesAsked, readRanges } from './ranges.ts'
 import { serve } from './serve.ts'
@@ -55,7 +55,8 @@ async function read(
     throw new Error(`${statusCode}: ${await textOf(response)}`)
   }
   let bytes = 0
-  for await (const chunk of response) bytes += chunk.byteLength
+  response.on('data', (chunk: Buffer) => (bytes += chunk.byteLength))
+  await finished(response)
   return bytes
 }
 
