@@ -1,6 +1,10 @@
 import type { CID } from 'multiformats/cid'
 
-export type GetOptions = { readonly signal?: AbortSignal }
+export type GetOptions = {
+  readonly signal?: AbortSignal
+  /** Gives a buffer of so many bytes for a block that has to be read; who passes it knows when it is free again. */
+  readonly allocate?: (bytes: number) => Uint8Array
+}
 
 /** A part of a block: `offset` and `length` in bytes, inside the block. */
 export type Part = { readonly offset: number; readonly length: number }

@@ -48,6 +48,8 @@ export type DownloadOptions = {
   readonly offset?: number
   /** Bytes wanted; clipped at the end of the file. Default: all. */
   readonly length?: number
+  /** Each chunk is the caller's only until he asks for the next one: spares memory where chunks are passed on. */
+  readonly reuseBuffers?: boolean
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }

@@ -14,12 +14,15 @@ import {
   type RawNode,
   type ShardNode,
 } from './dag-node.ts'
+import type { BlockBuffers } from './block-buffers.ts'
 import type { NodeCache } from './node-cache.ts'
 
 export type DagOptions = {
   readonly signal?: AbortSignal
   /** Decoded interior nodes, kept from one reader to the next. */
   readonly nodes?: NodeCache
+  /** Buffers for the blocks of leaves: each is used again when the consumer asks for the next chunk. */
+  readonly buffers?: BlockBuffers
 }
 
 /** The block `cid` names; of an identity CID the bytes it carries. Throws UNSUPPORTED_CODEC, DAG_LIMIT and what `source` does. */
