@@ -101,28 +101,28 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     return row !== undefined && row.place !== ABSENT
   }
 
-  async get(cid: CID, { signal }: GetOptions = {}): Promise<Uint8Array> {
-    throwIfCancelled(signal)
+  async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
+    throwIfCancelled(options.signal)
     const held = inlineBlock(cid) ?? this.#heldBytes(cid)
     if (held !== undefined) return held
     const place = this.#locate(cid)
     const bytes =
       'bytes' in place
         ? place.bytes
-        : await this.#readFile(cid, place, { offset: 0, length: place.size })
+        : await this.#readFile(cid, place, { ...options, offset: 0, length: place.size })
     if (!matches(cid, bytes)) throw this.#damaged(cid, 'its bytes do not hash to its CID')
     return bytes
   }
 
-  async getPart(cid: CID, part: Part, { signal }: GetOptions = {}): Promise<Uint8Array> {
-    throwIfCancelled(signal)
+  async getPart(cid: CID, part: Part, options: GetOptions = {}): Promise<Uint8Array> {
+    throwIfCancelled(options.signal)
     const held = inlineBlock(cid) ?? this.#heldBytes(cid)
     if (held !== undefined) return slice(cid, held, part)
     const place = this.#locate(cid)
     if ('bytes' in place) return slice(cid, await this.get(cid), part)
     assertInside(cid, place.size, part)
     const covering = cover(part, place.size)
-    const bytes = await this.#readFile(cid, place, covering)
+    const bytes = await this.#readFile(cid, place, { ...options, ...covering })
     if (!segmentsMatch(bytes, covering.offset, place.segments)) {
       throw this.#damaged(cid, 'a segment does not agree with its checksum')
     }
@@ -258,12 +258,13 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     return { bytes }
   }
 
-  async #readFile(cid: CID, place: FilePlace, part: Part): Promise<Uint8Array> {
+  async #readFile(cid: CID, place: FilePlace, part: Part & GetOptions): Promise<Uint8Array> {
     if (this.#files === undefined) throw new Error('a store in memory has no files')
     this.#reading += 1
     try {
       const path = this.#files.pathOf(cid, place.directory)
-      const bytes = await this.#files.read(path, part.offset, part.length)
+      const { allocate = Buffer.allocUnsafeSlow } = part
+      const bytes = await this.#files.read(path, part.offset, allocate(part.length))
       if (bytes.byteLength === part.length) return bytes
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw toStorageError(error, `the file of block ${cid}`)

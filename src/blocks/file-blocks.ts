@@ -20,6 +20,8 @@ export type FileBlocksInit = {
   readonly last: { readonly directory: number; readonly count: number }
 }
 
+type WriteOptions = { readonly directory: number; readonly onWritten: () => void }
+
 /**
  * Block files: `blocks/<directory>/<multihash in base32>.data`. Directories are numbered and filled in
  * order of allocation, 4,096 files each, so that one directory sync covers many new files. A file
@@ -66,13 +68,17 @@ export class FileBlocks extends FsBlockstore {
     return this.#directory
   }
 
-  /** Writes a block under its final name and syncs its bytes. What stood there without a row is replaced. */
-  async write(cid: CID, bytes: Uint8Array, directory: number): Promise<void> {
+  /**
+   * Writes a block under its final name and syncs its bytes. What stood there without a row is
+   * replaced. `onWritten` is called when the bytes can be read from the file, and are ours no more.
+   */
+  async write(cid: CID, bytes: Uint8Array, { directory, onWritten }: WriteOptions): Promise<void> {
     await this.#makeDirectory(directory)
     const path = this.pathOf(cid, directory)
     const file = await this.#create(path)
     try {
       await file.write(bytes, 0)
+      onWritten()
       await file.datasync()
     } catch (error) {
       await this.#files.unlink(path).catch(() => {})
@@ -82,11 +88,11 @@ export class FileBlocks extends FsBlockstore {
     }
   }
 
-  /** Reads `length` bytes at `offset`; fewer come back when the file is shorter. */
-  async read(path: string, offset: number, length: number): Promise<Uint8Array> {
+  /** Fills `buffer` from `offset` on; fewer bytes come back when the file is shorter. */
+  async read(path: string, offset: number, buffer: Uint8Array): Promise<Uint8Array> {
     const file = await this.#files.open(path, 'r')
     try {
-      const buffer = Buffer.allocUnsafeSlow(length)
+      const length = buffer.byteLength
       let done = 0
       while (done < length) {
         const count = await file.read(buffer.subarray(done), offset + done)

@@ -26,6 +26,8 @@ export type IntakeInit = {
   readonly writers: number
 }
 
+type FileContent = { readonly bytes: Uint8Array; readonly segments: Uint8Array }
+
 /**
  * Takes blocks to the disk: a file is written and synced, its directory synced, then rows are
  * committed, hundreds in one queued function. A row never names a file that may not be there.
@@ -54,8 +56,11 @@ export class Intake {
   /** Starts an entry's way to the disk. The caller has seen that no other has its key. */
   add(entry: Pending): void {
     this.#pending.set(entry.key, entry)
-    if (entry.content === undefined) {
-      entry.written = this.#slots.run(() => this.#writeFile(entry))
+    const { bytes, content } = entry
+    if (content === undefined && bytes !== undefined) {
+      // While the bytes are still in the processor's cache: they have just been hashed.
+      const segments = checksums(bytes)
+      entry.written = this.#slots.run(() => this.#writeFile(entry, { bytes, segments }))
       entry.written.then(
         () => this.#enqueue(entry),
         (error: unknown) => this.#fail(entry, error),
@@ -100,16 +105,17 @@ export class Intake {
     }
   }
 
-  async #writeFile(entry: Pending): Promise<void> {
-    const { bytes } = entry
-    if (bytes === undefined || this.#files === undefined) throw new Error('no bytes to write')
-    try {
-      const segments = checksums(bytes)
-      const directory = this.#files.allocate()
-      entry.directory = directory
-      await this.#files.write(entry.cid, bytes, directory)
+  async #writeFile(entry: Pending, { bytes, segments }: FileContent): Promise<void> {
+    if (this.#files === undefined) throw new Error('a store in memory has no files')
+    const directory = this.#files.allocate()
+    entry.directory = directory
+    const onWritten = () => {
       entry.content = { place: FILE, size: entry.size, directory, segments }
       entry.bytes = undefined
+      entry.setCopied()
+    }
+    try {
+      await this.#files.write(entry.cid, bytes, { directory, onWritten })
     } catch (error) {
       throw toStorageError(error, `the file of block ${entry.cid}`)
     }
@@ -200,6 +206,7 @@ export class Intake {
 
   #fail(entry: Pending, error: unknown): void {
     this.#pending.delete(entry.key)
+    entry.setCopied()
     entry.settle(error)
   }
 }

@@ -24,13 +24,15 @@ export type PutOptions = {
 
 /**
  * A scope for writing blocks. After `sync()` every block it put *or met* is durable. Disposing it
- * lets go: blocks that were put stay, collectable. At most 32 MiB are written and not yet synced.
+ * lets go: blocks that were put stay, collectable. At most 64 MiB are put and not yet synced, 8 MiB
+ * of them still in memory.
  */
 export class Lease implements AsyncDisposable {
   readonly #store: LeaseStore
   readonly #open = new Set<Pending>()
   #failure: unknown
   #dirty = 0
+  #held = 0
   #room: PromiseWithResolvers<void> | undefined
   #newBytes = 0
   #reusedBytes = 0
@@ -67,7 +69,7 @@ export class Lease implements AsyncDisposable {
       this.#reusedBytes += bytes.byteLength
       released()
     }
-    if (this.#dirty > limits.leaseDirtyBytes) await this.#awaitRoom()
+    if (!this.#hasRoom()) await this.#awaitRoom()
   }
 
   /** Resolves when every block put or met is durable. Throws STORAGE_FULL or STORAGE_IO. */
@@ -97,16 +99,25 @@ export class Lease implements AsyncDisposable {
   }
 
   /** A file is dirty until it is synced, a block in the database until its row is. */
-  #countDirty(pending: Pending, released: () => void): void {
-    this.#dirty += pending.size
-    const clean = () => {
+  #countDirty({ size, inFile, copied, written, durable }: Pending, released: () => void): void {
+    this.#dirty += size
+    this.#held += size
+    const letGo = () => {
+      this.#held -= size
       released()
-      this.#dirty -= pending.size
-      if (this.#dirty <= limits.leaseDirtyBytes) this.#openRoom()
+      if (this.#hasRoom()) this.#openRoom()
     }
-    const { inFile, written, durable } = pending
-    const dry = inFile ? written : durable
-    dry.then(clean, clean)
+    const clean = () => {
+      this.#dirty -= size
+      if (this.#hasRoom()) this.#openRoom()
+    }
+    copied.then(letGo, letGo)
+    const synced = inFile ? written : durable
+    synced.then(clean, clean)
+  }
+
+  #hasRoom(): boolean {
+    return this.#dirty <= limits.leaseDirtyBytes && this.#held <= limits.leaseHeldBytes
   }
 
   #fail(pending: Pending, error: unknown): void {

@@ -23,6 +23,9 @@ export type Pending = {
   readonly replaces: number | undefined
   /** Set when the row is being committed: too late for more links. */
   taken: boolean
+  /** The system has the bytes of a file, or the database: the buffer is free. */
+  readonly copied: Promise<void>
+  readonly setCopied: () => void
   /** The bytes are where they belong and, in a file, synced. */
   written: Promise<void>
   /** The row that names the bytes is committed and synced. */
@@ -37,6 +40,8 @@ type Optional = Pick<Pending, 'bytes' | 'content' | 'replaces' | 'deleting'>
 export function createPending(init: Fixed & Partial<Optional>): Pending {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   promise.catch(() => {})
+  const inFile = init.bytes !== undefined && init.content === undefined
+  const copy = inFile ? Promise.withResolvers<void>() : undefined
   const { cid, key, size, bytes, content, replaces, deleting = false } = init
   return {
     cid,
@@ -46,10 +51,12 @@ export function createPending(init: Fixed & Partial<Optional>): Pending {
     content,
     replaces,
     deleting,
-    inFile: bytes !== undefined && content === undefined,
+    inFile,
     directory: undefined,
     links: new Map(),
     taken: false,
+    copied: copy?.promise ?? promise,
+    setCopied: copy?.resolve ?? (() => {}),
     written: Promise.resolve(),
     durable: promise,
     settle: (error) => (error === undefined ? resolve() : reject(error)),

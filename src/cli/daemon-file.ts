@@ -1,7 +1,8 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { systemCode } from '../core/errors.ts'
+import { fileError } from '../files/file-error.ts'
 
 /** `daemon.json` in the data folder: where the daemon that holds the folder is found. */
 const schema = z.object({ url: z.url(), pid: z.int().positive(), startedAt: z.string() })
@@ -10,17 +11,21 @@ export type DaemonFile = z.infer<typeof schema>
 
 const NAME = 'daemon.json'
 
-/** Written whole or not at all; only its owner can read it. */
+/**
+ * Written whole or not at all, and then that of a daemon that died is gone, too; only its owner can
+ * read it. Throws STORAGE_FULL, FILE_UNWRITABLE.
+ */
 export async function writeDaemonFile(dataDir: string, daemon: DaemonFile): Promise<void> {
   const path = join(dataDir, NAME)
   const temporary = `${path}.${process.pid}`
-  const handle = await open(temporary, 'w', 0o600)
   try {
-    await handle.writeFile(`${JSON.stringify(daemon)}\n`)
-  } finally {
-    await handle.close()
+    await writeFile(temporary, `${JSON.stringify(daemon)}\n`, { mode: 0o600 })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    await rm(path, { force: true })
+    throw fileError(error, path, 'write')
   }
-  await rename(temporary, path)
 }
 
 /** Undefined when there is none, or none that can be read. */

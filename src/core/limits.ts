@@ -14,8 +14,10 @@ export const limits = {
   segmentBytes: 64 * KIB,
   /** Block files in one directory: one directory sync covers them all. */
   filesPerDirectory: 4096,
-  /** Bytes one lease may have written and not yet synced: enough to keep the writers busy, and memory flat. */
-  leaseDirtyBytes: 32 * MIB,
+  /** Bytes one lease may have put and not yet synced. */
+  leaseDirtyBytes: 64 * MIB,
+  /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
+  leaseHeldBytes: 8 * MIB,
   /** Nodes from the root of a DAG to a leaf. A balanced file of 1,024 links a node needs 4 for a tebibyte. */
   maxDagDepth: 128,
   /** Entries of one folder with all below it: what one upload, listing or download walks. */
@@ -40,7 +42,7 @@ export const limits = {
   /** Bytes a CID may carry in itself (identity multihash), as in other implementations. */
   maxIdentityBytes: 128,
   /** Bytes of blocks an import has handed to the store and not yet got its answer for. */
-  importAheadBytes: 16 * MIB,
+  importAheadBytes: 4 * MIB,
   /** Bytes `.bytes()` collects when the caller names no `maxBytes`. */
   collectBytes: 256 * MIB,
   /** Rows a page of a list may have, and has when nobody says. */

@@ -17,7 +17,8 @@ export interface FolderLock extends Disposable {
 
 /**
  * Holds `dataDir` by an open transaction on its `lock.db`, which the kernel ends with the process,
- * however that dies. Throws STORE_LOCKED with who has it, STORAGE_IO, STORAGE_FULL.
+ * however that dies. Throws STORE_LOCKED with who has it, STORAGE_IO, STORAGE_FULL (only where not even
+ * an empty file can be made).
  */
 export function lockFolder(dataDir: string, program: string): FolderLock {
   const connection = hold(dataDir)
@@ -64,7 +65,8 @@ function hold(dataDir: string): Sqlite.Database {
   try {
     statSync(dataDir)
     connection = new Sqlite(path, { timeout: 0 })
-    connection.pragma('journal_mode = DELETE')
+    // A file for the journal would need room: a full disk must not keep a node from reading.
+    connection.pragma('journal_mode = MEMORY')
     connection.exec('BEGIN EXCLUSIVE')
     return connection
   } catch (error) {
@@ -88,15 +90,20 @@ function describe({ program, pid, startedAt, api }: Holder): string {
   return `${program} (process ${pid}${where}, since ${startedAt})`
 }
 
-/** The old content or the new, never half of it: somebody may be reading. */
+/**
+ * The old content or the new, never half of it: somebody may be reading. On a full disk none: nobody
+ * is told of a holder that died.
+ */
 function writeHolder(file: string, holder: Holder): void {
   const temporary = `${file}.tmp`
   try {
     writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600 })
     renameSync(temporary, file)
-  } catch (error) {
+  } catch (cause) {
     rmSync(temporary, { force: true })
-    throw fromFileSystem(error, file)
+    const error = fromFileSystem(cause, file)
+    if (error.code !== 'STORAGE_FULL') throw error
+    rmSync(file, { force: true })
   }
 }
 

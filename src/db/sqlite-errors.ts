@@ -29,6 +29,8 @@ type Meaning = Readonly<{
 
 /** By the primary code: extended codes begin with it (`SQLITE_IOERR_FSYNC`). */
 function meaning(sqlite: string): Meaning {
+  // The file beside the -wal could not be made larger, which SQLite counts as a read or write error.
+  if (sqlite === 'SQLITE_IOERR_SHMSIZE') return full
   const [, primary = ''] = sqlite.split('_')
   return meanings[primary] ?? INTERNAL
 }
@@ -57,12 +59,14 @@ const locked: Meaning = {
   hint: 'end the program that has it open',
 }
 
+const full: Meaning = {
+  code: 'STORAGE_FULL',
+  text: 'the disk is full',
+  hint: 'free some space on the disk of the data folder',
+}
+
 const meanings: Readonly<Record<string, Meaning>> = {
-  FULL: {
-    code: 'STORAGE_FULL',
-    text: 'the disk is full',
-    hint: 'free some space on the disk of the data folder',
-  },
+  FULL: full,
   IOERR: unusable,
   CANTOPEN: unusable,
   READONLY: unusable,

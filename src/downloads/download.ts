@@ -3,6 +3,7 @@ import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
+import { BlockBuffers } from '../unixfs/block-buffers.ts'
 import { checkRange } from '../unixfs/raw-range.ts'
 import { fileSize, readFile } from '../unixfs/read.ts'
 import { type ContentParts, dagOptions, resolveContent } from './open-content.ts'
@@ -66,7 +67,7 @@ async function collect(
   checkCollected(cid, bytes, options.maxBytes)
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0
-  for await (const chunk of chunks(parts, cid, options)) {
+  for await (const chunk of chunks(parts, cid, { ...options, reuseBuffers: true })) {
     all.set(chunk, filled)
     filled += chunk.byteLength
   }
@@ -81,10 +82,12 @@ function checkCollected(cid: CID, bytes: number, maxBytes: number): void {
   })
 }
 
-function readOptions(parts: ContentParts, { offset, length, signal }: DownloadOptions) {
+function readOptions(parts: ContentParts, options: DownloadOptions) {
+  const { offset, length, signal, reuseBuffers } = options
   return {
     ...dagOptions(parts, signal === undefined ? {} : { signal }),
     ...(offset !== undefined && { offset }),
     ...(length !== undefined && { length }),
+    ...(reuseBuffers === true && { buffers: new BlockBuffers() }),
   }
 }

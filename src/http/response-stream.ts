@@ -1,9 +1,8 @@
-import { once } from 'node:events'
 import type { Exchange } from './exchange.ts'
 
 /**
  * Writes chunks straight into the connection and asks for the next when they have left, so that a slow
- * consumer holds one chunk and no more. Does not end the answer. Throws what `chunks` throws, and the
+ * consumer holds one chunk and no more, and its buffer can be used again. Does not end the answer. Throws what `chunks` throws, and the
  * signal's reason when the exchange is aborted; `chunks` is returned either way.
  */
 export async function writeChunks(
@@ -14,9 +13,22 @@ export async function writeChunks(
   for await (const chunk of chunks) {
     signal.throwIfAborted()
     bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
-    if (!response.write(chunk)) await once(response, 'drain', { signal })
+    await sent(response, chunk, signal)
   }
   return bytes
+}
+
+/** Resolves when the system has taken the chunk; rejects with the signal's reason when the exchange ends. */
+function sent(response: Exchange['response'], chunk: Uint8Array | string, signal: AbortSignal) {
+  return new Promise<void>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    response.write(chunk, (error) => {
+      signal.removeEventListener('abort', onAbort)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 /**

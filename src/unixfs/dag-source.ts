@@ -4,6 +4,7 @@ import type { BlockSource, GetOptions } from '../core/block-source.ts'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import type { BlockBuffers } from './block-buffers.ts'
 import { dagInvalid, dagLimit } from './dag-error.ts'
 import {
   checkCodec,
@@ -14,7 +15,6 @@ import {
   type RawNode,
   type ShardNode,
 } from './dag-node.ts'
-import type { BlockBuffers } from './block-buffers.ts'
 import type { NodeCache } from './node-cache.ts'
 
 export type DagOptions = {
@@ -36,6 +36,24 @@ export async function getBlock(
   const { digest } = cid.multihash
   if (digest.byteLength <= limits.maxIdentityBytes) return digest
   throw dagLimit(cid, `an identity CID carries ${digest.byteLength} bytes`)
+}
+
+/** A block of content alone, which nobody keeps: the one kind that may come in a reader's own buffer. */
+export async function getLeaf(
+  source: BlockSource,
+  cid: CID,
+  options: DagOptions,
+): Promise<Uint8Array> {
+  if (cid.multihash.code === identity.code) return await getBlock(source, cid, options)
+  return await source.get(cid, leafOptions(options))
+}
+
+/** As `getOptions`, with the reader's buffers: for bytes that go to the consumer as they are. */
+export function leafOptions(options: DagOptions): GetOptions {
+  const { buffers } = options
+  return buffers === undefined
+    ? getOptions(options)
+    : { ...getOptions(options), allocate: buffers.take }
 }
 
 /** `BlockSource` options out of ours: an absent signal stays absent. */

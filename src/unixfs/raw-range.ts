@@ -3,7 +3,7 @@ import { identity } from 'multiformats/hashes/identity'
 import type { BlockSource } from '../core/block-source.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { type DagOptions, getBlock, getOptions } from './dag-source.ts'
+import { type DagOptions, getLeaf, leafOptions } from './dag-source.ts'
 import type { ByteRange } from './file-plan.ts'
 
 /** What of a file is wanted: `offset` (0 without) and `length` (all without), in bytes. */
@@ -31,7 +31,7 @@ export async function readRawRange(
 ): Promise<Uint8Array> {
   const part = await partOfBlock(source, cid, options)
   if (part !== undefined) return part
-  const block = await getBlock(source, cid, options)
+  const block = await getLeaf(source, cid, options)
   const { start, end } = rangeIn(block.byteLength, options)
   return start === 0 && end === block.byteLength ? block : block.subarray(start, end)
 }
@@ -46,7 +46,7 @@ async function partOfBlock(
   if (length === 0 || length >= limits.maxBlockBytes) return undefined
   if (cid.multihash.code === identity.code) return undefined
   try {
-    return await source.getPart(cid, { offset, length }, getOptions(options))
+    return await source.getPart(cid, { offset, length }, leafOptions(options))
   } catch (error) {
     if (isPrsmError(error) && error.code === 'INVALID_RANGE') return undefined
     throw error

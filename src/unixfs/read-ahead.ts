@@ -5,7 +5,7 @@ import { isPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { dagInvalid } from './dag-error.ts'
 import type { FileNode, RawNode } from './dag-node.ts'
-import { asFile, checkSize, type DagOptions, getBlock, getOptions, loadNode } from './dag-source.ts'
+import { asFile, checkSize, type DagOptions, getLeaf, leafOptions, loadNode } from './dag-source.ts'
 import type { Child, FilePlan, Piece } from './file-plan.ts'
 
 /** A node that turned out to have children where a leaf was likely: it is read on its own. */
@@ -82,7 +82,7 @@ export class ReadAhead {
     if (wanted.end - wanted.start < bytes && cid.multihash.code !== identity.code) {
       return { bytes: await this.#part(child) }
     }
-    const block = await getBlock(this.#source, cid, this.#options)
+    const block = await getLeaf(this.#source, cid, this.#options)
     if (block.byteLength !== bytes) {
       throw dagInvalid(cid, `has ${block.byteLength} bytes where its parent declares ${bytes}`)
     }
@@ -93,7 +93,7 @@ export class ReadAhead {
   async #part({ cid, bytes, wanted }: Child): Promise<Uint8Array> {
     const part = { offset: wanted.start, length: wanted.end - wanted.start }
     try {
-      return await this.#source.getPart(cid, part, getOptions(this.#options))
+      return await this.#source.getPart(cid, part, leafOptions(this.#options))
     } catch (error) {
       if (!isPrsmError(error) || error.code !== 'INVALID_RANGE') throw error
       throw dagInvalid(cid, `is shorter than the ${bytes} bytes its parent declares`)

@@ -21,9 +21,10 @@ export type ReadOptions = DagOptions & {
 
 /**
  * The content of a file. Blocks come as the source gave them, uncopied: they are not to be written
- * to. Nothing is fetched before the first `next()`, nor beyond the read-ahead that the consumer has
- * made room for; `return()` and the signal abort what is on its way. Throws NOT_A_FILE,
- * INVALID_RANGE, UNSUPPORTED_CODEC, DAG_INVALID, DAG_LIMIT, CANCELLED and what `source` does.
+ * to. With `buffers` a chunk is the consumer's only until he asks for the next. Nothing is fetched
+ * before the first `next()`, nor beyond the read-ahead that the consumer has made room for;
+ * `return()` and the signal abort what is on its way. Throws NOT_A_FILE, INVALID_RANGE,
+ * UNSUPPORTED_CODEC, DAG_INVALID, DAG_LIMIT, CANCELLED and what `source` does.
  */
 export function readFile(
   source: BlockSource,
@@ -95,8 +96,11 @@ async function* readNode(
     const arrival = await next.arrival
     throwIfCancelled(options.signal)
     if (arrival === undefined) continue
-    if ('bytes' in arrival) yield arrival.bytes
-    else yield* readNode(source, { ...arrival.subtree.child, node: arrival.subtree.node }, options)
+    if ('bytes' in arrival) {
+      yield arrival.bytes
+      options.buffers?.give(arrival.bytes)
+    } else
+      yield* readNode(source, { ...arrival.subtree.child, node: arrival.subtree.node }, options)
     throwIfCancelled(options.signal)
   }
 }

@@ -13,7 +13,7 @@ import type { Hasher } from './hasher.ts'
 const LARGE_BYTES = 8 * CHUNK_BYTES
 
 /** Chunks given to the hashing thread and not yet hashed. */
-const UNHASHED_CHUNKS = 16
+const UNHASHED_CHUNKS = 4
 
 export type FileReaderInit = {
   readonly meter: ProgressMeter

@@ -31,7 +31,7 @@ async function killAfter(
   const told: Acknowledged[] = []
   child.on('message', (message: Acknowledged) => {
     told.push(message)
-    if (told.length >= last) child.kill('SIGKILL')
+    if (told.length >= Math.min(last, sizes.length)) child.kill('SIGKILL')
   })
   await once(child, 'exit')
   return told

@@ -47,9 +47,9 @@ export async function must(command: readonly string[], where: Where): Promise<st
   throw new Error(`${command.join(' ')} ended with ${code ?? signal}:\n${said}`)
 }
 
-/** What npm and Vitest put into the environment, and a user's shell does not have. */
+/** What npm and Vitest put into the environment and a user's shell does not have; the way to a registry stays. */
 const OF_TOOLS =
-  /^(npm_(config_(local_|global_)?prefix|lifecycle|package|node)|VITEST|NODE_(ENV|OPTIONS|PATH|V8_COVERAGE)$|PRSM_|(TEST|DEV|PROD|MODE)$)/
+  /^(npm_(?!config_(registry|userconfig|cache|cafile|proxy|https_proxy)$)|VITEST|NODE$|NODE_(ENV|OPTIONS|PATH|V8_COVERAGE)$|INIT_CWD$|PRSM_|(TEST|DEV|PROD|MODE)$)/
 
 /** The environment of a user's shell whose PATH has the folders `first` and nothing of node_modules. */
 export function shellEnvironment(first: readonly string[] = []): NodeJS.ProcessEnv {

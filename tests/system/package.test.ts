@@ -45,7 +45,6 @@ let project: string
 let tarball: string
 let current: NodeJS.ProcessEnv
 let older: NodeJS.ProcessEnv
-let example: string
 
 const manifest = async (path: string) =>
   JSON.parse(await readFile(join(path, 'package.json'), 'utf8'))
@@ -75,18 +74,16 @@ beforeAll(async () => {
     }),
   )
   await must(['npm', 'install', tarball], { cwd: project, env: older })
-  example = await readmeExample()
-  await writeFile(join(project, 'example.ts'), example)
+  await writeFile(join(project, 'example.ts'), await readmeExample())
+  await writeFile(join(project, 'model.safetensors'), 'a model '.repeat(20_000))
 }, 600_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** The first block of TypeScript in the README that imports the package. */
+/** All TypeScript of the README: each block goes on where the one before ended. */
 async function readmeExample(): Promise<string> {
   const readme = await readFile(join(repository, 'README.md'), 'utf8')
-  const found = blocks(readme, 'ts').find((block) => block.includes("from 'prsm-ipfs'"))
-  if (found === undefined) throw new Error('README.md has no example of the library')
-  return found
+  return blocks(readme, 'ts').join('\n')
 }
 
 describe('the tarball', () => {
@@ -112,7 +109,7 @@ describe('the tarball', () => {
       ]),
     )
     const known =
-      /^(dist\/.*\.(js|d\.ts)|docs\/.*\.md|src\/cli\/prsm\.mjs|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/.*\.(js|d\.ts)|docs\/.*|src\/cli\/prsm\.mjs|[A-Z]+(\.md)?|package\.json)$/
     expect(files.filter((file) => !known.test(file))).toEqual([])
   })
 
@@ -139,10 +136,12 @@ describe('what npm installs', () => {
 })
 
 describe('the library, from an empty project', () => {
-  it('runs the example of the README', async () => {
+  it('runs the examples of the README', async () => {
     const stdout = await must(['node', 'example.ts'], { cwd: project, env: current })
     expect(stdout).toContain(HELLO_CID)
     expect(stdout).toContain('Hello PRSM IPFS!')
+    const copy = await readFile(join(project, 'copy.safetensors'), 'utf8')
+    expect(copy).toBe(await readFile(join(project, 'model.safetensors'), 'utf8'))
   })
 
   it('has a client', async () => {

@@ -14,6 +14,7 @@ import { ShellSession } from '../support/shell-session.ts'
 /** A line that does not end: it starts the daemon. */
 const DAEMON = /(^|&& )(npm start|npx prsm daemon\b[^#]*)(\s+#.*)?$/
 const READY = /http:\/\/127\.0\.0\.1:\d+/
+const DEFAULT_PORT = 8000
 const INSTALL_MS = 300_000
 const COMMAND_MS = 120_000
 
@@ -24,10 +25,11 @@ it.each(['a first', 'a second'])(
     const folder = await mkdtemp(join(tmpdir(), 'prsm-readme-'))
     try {
       const clone = join(folder, 'clone')
-      const env = await userEnvironment(folder)
+      const port = await daemonPort()
+      const env = await userEnvironment(folder, port)
       await must(['git', 'clone', '--quiet', repository, clone], { cwd: folder, env })
       await makeInputs(clone)
-      const steps = await readSteps(clone)
+      const steps = (await readSteps(clone)).map((step) => step.replace(':8000/', `:${port}/`))
       expect(steps.some((step) => DAEMON.test(step))).toBe(true)
       expect(steps.length).toBeGreaterThan(5)
       await runSteps(steps, clone, env)
@@ -38,22 +40,30 @@ it.each(['a first', 'a second'])(
 )
 
 /** A user's shell with an empty npx cache; packages that were downloaded before may be reused. */
-async function userEnvironment(folder: string): Promise<NodeJS.ProcessEnv> {
+async function userEnvironment(folder: string, port: number): Promise<NodeJS.ProcessEnv> {
   const env = shellEnvironment()
   const cache = join(folder, 'npm-cache')
   const shared = (await must(['npm', 'config', 'get', 'cache'], { cwd: folder, env })).trim()
   await mkdir(cache)
   await mkdir(join(shared, '_cacache'), { recursive: true })
   await symlink(join(shared, '_cacache'), join(cache, '_cacache'))
-  const listen = (await isFree(8000)) ? {} : { PRSM_API_LISTEN: '127.0.0.1:0' }
+  const listen = port === DEFAULT_PORT ? {} : { PRSM_API_LISTEN: `127.0.0.1:${port}` }
   return { ...env, ...listen, npm_config_cache: cache }
 }
 
-function isFree(port: number): Promise<boolean> {
+/** The README's port, or a free one where another program of this machine has that. */
+async function daemonPort(): Promise<number> {
+  return (await listenOnce(DEFAULT_PORT)) ?? (await listenOnce(0)) ?? DEFAULT_PORT
+}
+
+function listenOnce(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    server.on('error', () => resolve(undefined))
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))
+    })
   })
 }
 

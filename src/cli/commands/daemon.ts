@@ -36,10 +36,18 @@ export async function daemon(session: Session, flags: Flags): Promise<void> {
   const server = stack.use(await startServer(node, config))
   const startedAt = new Date().toISOString()
   stack.defer(() => removeDaemonFile(config.dataDir))
-  await writeDaemonFile(config.dataDir, { url: server.url, pid: process.pid, startedAt })
+  await writeDaemonFile(config.dataDir, { url: server.url, pid: process.pid, startedAt }).catch(
+    (error: unknown) => warnUnlisted(session, server, error),
+  )
   await announce(session, server, config)
   await stopped(session.signal)
   session.note('stopping: requests under way are answered first; Ctrl-C again ends at once')
+}
+
+/** A full disk must not keep what is stored from being read: who wants it has to be told where. */
+function warnUnlisted(session: Session, { url }: ApiServer, error: unknown): void {
+  if (!isPrsmError(error) || error.code !== 'STORAGE_FULL') throw error
+  session.warn(`${error.message}; commands find this daemon by PRSM_API=${url}`)
 }
 
 async function startServer(node: StorageNode, config: Config): Promise<ApiServer> {

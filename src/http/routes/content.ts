@@ -50,7 +50,8 @@ async function sendFile(exchange: Exchange, node: ContentParts['node'], { stat, 
   const part = askedPart(exchange, etag, stat.bytes)
   const { offset, length } = part ?? { offset: 0, length: stat.bytes }
   const wanted = request.method === 'GET' && length > 0
-  const bytes = wanted ? await primed(node.download(stat.cid, { offset, length, signal })) : []
+  const range = { offset, length, signal, reuseBuffers: true }
+  const bytes = wanted ? await primed(node.download(stat.cid, range)) : []
   describe(exchange, { etag, name, type: OCTETS })
   response.setHeader('accept-ranges', 'bytes')
   response.setHeader('content-length', length)

@@ -8,6 +8,7 @@ const { SqliteError } = Sqlite
 
 test.each([
   ['SQLITE_FULL', 'STORAGE_FULL'],
+  ['SQLITE_IOERR_SHMSIZE', 'STORAGE_FULL'],
   ['SQLITE_IOERR', 'STORAGE_IO'],
   ['SQLITE_IOERR_FSYNC', 'STORAGE_IO'],
   ['SQLITE_CANTOPEN', 'STORAGE_IO'],

@@ -1,0 +1,26 @@
+/** Smaller blocks are not worth keeping a buffer for. */
+const SMALLEST_BYTES = 65_536
+
+/**
+ * The buffers of one reader: a block is read into one that was given back, where there is one. A
+ * megabyte of new memory for each block would be a third of the cost of a download.
+ */
+export class BlockBuffers {
+  readonly #free: Uint8Array[] = []
+  readonly #own = new Set<ArrayBufferLike>()
+
+  /** A buffer of so many bytes, whatever they were before. */
+  readonly take = (bytes: number): Uint8Array => {
+    if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    const free = this.#free.pop()
+    if (free !== undefined && free.byteLength >= bytes) return free.subarray(0, bytes)
+    const made = Buffer.allocUnsafeSlow(bytes)
+    this.#own.add(made.buffer)
+    return made
+  }
+
+  /** Takes back the buffer that `bytes` is a part of; any other is not ours, and left alone. */
+  give(bytes: Uint8Array): void {
+    if (this.#own.has(bytes.buffer)) this.#free.push(new Uint8Array(bytes.buffer))
+  }
+}
