@@ -26,5 +26,5 @@ export type {
   UploadOptions,
   UploadSource,
 } from './core/storage.ts'
-export type { NodeOptions } from './node/assemble.ts'
+export type { NodeOptions } from './node/node-options.ts'
 export { createStorageNode, StorageNode } from './node/storage-node.ts'

@@ -62,6 +62,8 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   readonly #intake: Intake
   readonly #inlineBytes: number
   readonly #epoch: number
+  /** Rows that a read found damaged and whose mark is not in the index yet. */
+  readonly #suspects = new Set<number>()
   #closed = false
   #reading = 0
   #idle: (() => void) | undefined
@@ -190,6 +192,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   }
 
   #store({ cid, bytes, links }: Put, row: BlockRow | undefined): Pending {
+    if (row !== undefined) this.#suspects.delete(row.id)
     const inline = bytes.byteLength <= this.#inlineBytes
     const pending = createPending({
       cid,
@@ -221,7 +224,8 @@ export class BlockStore implements BlockSource, AsyncDisposable {
 
   /** True when a row's block can be relied on: a file is there with its length, nothing found it damaged. */
   async #stands(cid: CID, row: BlockRow): Promise<boolean> {
-    if (row.place === ABSENT || blockIndex.isDamaged(this.#db.reader, row.id)) return false
+    if (row.place === ABSENT || this.#suspects.has(row.id)) return false
+    if (blockIndex.isDamaged(this.#db.reader, row.id)) return false
     if (row.place !== FILE || row.directory === null) return true
     try {
       return (await this.#files?.sizeOf(cid, row.directory)) === row.size
@@ -280,7 +284,11 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   #damaged(cid: CID, what: string, cause?: unknown): PrsmError {
     const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     if (row !== undefined) {
-      this.#db.write((writer) => recordDamage(writer, row.id)).catch(() => {})
+      this.#suspects.add(row.id)
+      this.#db
+        .write((writer) => recordDamage(writer, row.id))
+        .then(() => this.#suspects.delete(row.id))
+        .catch(() => {})
     }
     return new PrsmError('BLOCK_CORRUPT', `block ${cid} is damaged: ${what}`, {
       cause,

@@ -2,10 +2,18 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { systemCode } from '../core/errors.ts'
+import { isLoopbackName } from '../core/loopback.ts'
 import { fileError } from '../files/file-error.ts'
 
-/** `daemon.json` in the data folder: where the daemon that holds the folder is found. */
-const schema = z.object({ url: z.url(), pid: z.int().positive(), startedAt: z.string() })
+/**
+ * `daemon.json` in the data folder: where the daemon that holds the folder is found. On this machine:
+ * a folder that somebody prepared must not send what is added to a server of his.
+ */
+const schema = z.object({
+  url: z.url().refine((url) => isLoopbackName(new URL(url).hostname)),
+  pid: z.int().positive(),
+  startedAt: z.string(),
+})
 
 export type DaemonFile = z.infer<typeof schema>
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { PrsmError, systemCode } from '../core/errors.ts'
-import { isLoopbackName } from './loopback.ts'
+import { isLoopbackName } from '../core/loopback.ts'
 
 /** An address of this machine. */
 export type Address = { readonly host: string; readonly port: number }

@@ -1,16 +1,10 @@
-import { isIPv4 } from 'node:net'
 import { PrsmError } from '../core/errors.ts'
+import { isLoopbackName } from '../core/loopback.ts'
 
 /** `host:port` of a Host header or an Origin; the port of plain HTTP when none is written. */
 type Authority = { readonly name: string; readonly port: number }
 
 const HTTP_PORT = 80
-
-/** True for a name that can only be this machine: `localhost`, 127.0.0.0/8 and `::1`. */
-export function isLoopbackName(name: string): boolean {
-  const bare = name.toLowerCase().replace(/^\[(.*)\]$/, '$1')
-  return bare === 'localhost' || bare === '::1' || (isIPv4(bare) && bare.startsWith('127.'))
-}
 
 /**
  * Any web page can reach a loopback port, so a request is answered only when it says it is for this

@@ -12,21 +12,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
 import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
-
-export type NodeOptions = {
-  /** The folder that holds everything; made when it is not there. One process at a time holds it. */
-  readonly dataDir?: string
-  /** `memory` keeps everything in memory and needs no folder. Default `disk`. */
-  readonly storage?: 'disk' | 'memory'
-  /** Bytes of one file at every door. Default 1 GiB; 0 = no limit but the disk. */
-  readonly maxFileBytes?: number
-  /** A pino logger. Default: silent. */
-  readonly logger?: Logger
-  /** Threads of libuv's pool (`UV_THREADPOOL_SIZE`), which files are written with. Default 4. */
-  readonly poolThreads?: number
-  /** What `holder.json` says of this process, for the error another one gets. Default `a node`. */
-  readonly program?: string
-}
+import type { NodeOptions, Overrides } from './node-options.ts'
 
 /** What a node is made of; each flow names the slice it uses. */
 export type Parts = AsyncDisposable & {
@@ -40,9 +26,6 @@ export type Parts = AsyncDisposable & {
   readonly logger: Logger
   readonly metrics: Metrics
 }
-
-/** What a test puts in the place of a part. */
-export type Overrides = { readonly files?: FilePort }
 
 /** Bytes of a page of `blocks.db`, which holds blobs of up to 64 KiB. Fixed when the file is made. */
 const BLOCKS_PAGE_BYTES = 8192

@@ -28,7 +28,8 @@ import { beginOperation, type Metrics, type Operation, observe } from '../teleme
 import { listUploads } from '../uploads/list.ts'
 import { uploadTotals } from '../uploads/totals.ts'
 import { upload } from '../uploads/upload.ts'
-import { assemble, type NodeOptions, type Overrides, type Parts } from './assemble.ts'
+import { assemble, type Parts } from './assemble.ts'
+import type { NodeOptions, Overrides } from './node-options.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -39,7 +40,7 @@ export async function createStorageNode(
   options: NodeOptions,
   overrides: Overrides = {},
 ): Promise<StorageNode> {
-  return new StorageNode(await assemble(options, overrides))
+  return StorageNode.open(options, overrides)
 }
 
 /** A storage node. Dispose it (`await using`, or `close()`) to let its data folder go. */
@@ -51,10 +52,15 @@ export class StorageNode implements Storage, AsyncDisposable {
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
-  /** @internal Use `createStorageNode`. */
-  constructor(parts: Parts) {
+  // Private, so that the types of the parts (and of their drivers) stay out of the package's own.
+  private constructor(parts: Parts) {
     this.#parts = parts
     this.#uploadLog = child(parts.logger, 'uploads')
+  }
+
+  /** @internal Use `createStorageNode`. */
+  static async open(options: NodeOptions, overrides: Overrides): Promise<StorageNode> {
+    return new StorageNode(await assemble(options, overrides))
   }
 
   /** The registry and counters of this node alone. */

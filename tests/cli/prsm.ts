@@ -40,9 +40,9 @@ export function start(
   return follow(spawn(process.execPath, [entry, ...args], { cwd: path, env, stdio: 'pipe' }))
 }
 
-/** Collects what a child writes. One that hangs is killed after 50 s, so that its test says what it said. */
-export function follow(child: ChildProcessWithoutNullStreams): Running {
-  const late = setTimeout(() => child.kill('SIGKILL'), 50_000)
+/** Collects what a child writes. One that hangs is killed after `lateMs`, so that its test says what it said. */
+export function follow(child: ChildProcessWithoutNullStreams, lateMs = 50_000): Running {
+  const late = setTimeout(() => child.kill('SIGKILL'), lateMs)
   const said = { stdout: '', stderr: '' }
   child.stdin.on('error', () => {})
   for (const name of ['stdout', 'stderr'] as const) {

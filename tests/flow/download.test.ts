@@ -53,7 +53,10 @@ describe.each(Object.entries(contents))('a range of %s', (name, whole) => {
   ]
 
   it.each(ranges)('from %s, %s bytes', async (offset, length) => {
-    const options = { ...(offset !== undefined && { offset }), ...(length !== undefined && { length }) }
+    const options = {
+      ...(offset !== undefined && { offset }),
+      ...(length !== undefined && { length }),
+    }
     const expected = whole.subarray(offset ?? 0, (offset ?? 0) + (length ?? size))
     const download = node.download(cidOf(name), options)
     expect(sameBytes(await collected(download), expected)).toBe(true)

@@ -23,11 +23,12 @@ async function killAfter(
   last: number,
 ): Promise<readonly Acknowledged[]> {
   const sizes = Array.from({ length: FILES - from }, (_, at) => SIZES[(from + at) % SIZES.length])
-  const child = fork(join(import.meta.dirname, 'programs/store-until-killed.ts'), [
+  await using started = start('store-until-killed.ts', [
     dataDir,
     String(from),
     JSON.stringify(sizes),
   ])
+  const { child } = started
   const told: Acknowledged[] = []
   child.on('message', (message: Acknowledged) => {
     told.push(message)
@@ -40,8 +41,8 @@ async function killAfter(
 it('what was acknowledged is there whole, whenever the process is killed', async () => {
   await using folder = await temporaryFolder()
   const acknowledged: Acknowledged[] = []
-  for (let run = 0; acknowledged.length < FILES; run += 1) {
-    const told = await killAfter(folder.path, acknowledged.length, [1, 2, 5, 9][run % 4] ?? 1)
+  for (let last = 1; acknowledged.length < FILES; last *= 2) {
+    const told = await killAfter(folder.path, acknowledged.length, last)
     acknowledged.push(...told)
     await using node = await createStorageNode({ dataDir: folder.path })
     for (const { seed, size, cid } of told) {
@@ -74,13 +75,10 @@ it('kill -9 in the middle of a large upload loses nothing, and the same upload s
     await using node = await createStorageNode({ dataDir: folder.path })
     stored = (await node.upload(before, { filename: 'before' })).cid
   }
-  const child = fork(join(import.meta.dirname, 'programs/store-large.ts'), [
-    folder.path,
-    String(LARGE),
-  ])
-  await reached(child, (LARGE / 2) * MIB)
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  {
+    await using started = start('store-large.ts', [folder.path, String(LARGE)])
+    await reached(started.child, (LARGE / 2) * MIB)
+  }
   const written = await blockFiles(folder.path)
   {
     await using node = await createStorageNode({ dataDir: folder.path })
@@ -96,6 +94,19 @@ it('kill -9 in the middle of a large upload loses nothing, and the same upload s
   expect(left.uploads).toHaveLength(2)
   expect(left.strays).toEqual([])
 })
+
+/** Runs a program beside this test; at the end of the scope it is killed, if it is there still. */
+function start(program: string, args: readonly string[]) {
+  const child = fork(join(import.meta.dirname, 'programs', program), args)
+  const ended = once(child, 'exit')
+  return {
+    child,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
 
 async function reached(child: ChildProcess, bytes: number): Promise<void> {
   for (;;) {

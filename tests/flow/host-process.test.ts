@@ -10,7 +10,11 @@ const program = join(import.meta.dirname, 'programs/quiet-host.ts')
 const env = shellEnvironment([nodeFolder])
 
 const runHost = (dataDir: string, end: string) =>
-  run(['node', '--trace-warnings', program, dataDir, end], { cwd: repository, env, timeoutMs: 50_000 })
+  run(['node', '--trace-warnings', program, dataDir, end], {
+    cwd: repository,
+    env,
+    timeoutMs: 50_000,
+  })
 
 it('the library leaves its process as it was, and writes nothing', async () => {
   await using folder = await temporaryFolder()

@@ -96,7 +96,12 @@ describe('close', () => {
     const waiting = node.download(cid)[Symbol.asyncIterator]()
     await waiting.next()
     const racing = Array.from({ length: 20 }, () => node.download(cid).bytes())
-    const codes = racing.map((bytes) => bytes.then(() => 'read', ({ code }) => code))
+    const codes = racing.map((bytes) =>
+      bytes.then(
+        () => 'read',
+        ({ code }) => code,
+      ),
+    )
     await node.close()
     expect(await openFiles(folder.path)).toEqual([])
     expect(await codeOf(Promise.resolve(waiting.next()))).toBe('NODE_CLOSED')

@@ -15,7 +15,9 @@ await node.download(cid).bytes()
 await node.upload({ path: import.meta.dirname })
 await node.upload('x', { filename: '' }).catch(() => {})
 await node.downloadTo(cid, `${dataDir}-saved`)
-const signals = Array.from({ length: 50 }, () => node.stat(cid, { signal: new AbortController().signal }))
+const signals = Array.from({ length: 50 }, () =>
+  node.stat(cid, { signal: new AbortController().signal }),
+)
 await Promise.all(signals)
 const during = { listeners: listeners(), globals: Object.keys(globalThis), title: process.title }
 if (end === 'close') await node.close()
