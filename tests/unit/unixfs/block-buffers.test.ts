@@ -1,0 +1,52 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { expect, it } from 'vitest'
+import type { BlockSource } from '../../../src/core/block-source.ts'
+import { BlockBuffers } from '../../../src/unixfs/block-buffers.ts'
+import { importFile } from '../../../src/unixfs/import.ts'
+import { readFile } from '../../../src/unixfs/read.ts'
+import { openStore, temporaryFolder } from '../../support/block-store.ts'
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+it('reads a whole file right with a handful of buffers', async () => {
+  await using folder = await temporaryFolder()
+  await using open = await openStore({ folder: folder.path })
+  const content = randomBytes(40 * 1024 * 1024 + 12_345)
+  await using lease = open.store.lease()
+  const { cid } = await importFile(lease, once(content))
+  await lease.sync()
+  const buffers = new BlockBuffers()
+  const memory = new Set<ArrayBufferLike>()
+  const hash = createHash('sha256')
+  for await (const chunk of readFile(open.store, cid, { buffers })) {
+    memory.add(chunk.buffer)
+    hash.update(chunk)
+  }
+  expect(hash.digest('hex')).toBe(createHash('sha256').update(content).digest('hex'))
+  expect(memory.size).toBeLessThan(16)
+})
+
+it('reads ranges right, whatever stood in the buffer before', async () => {
+  await using folder = await temporaryFolder()
+  await using open = await openStore({ folder: folder.path })
+  const content = randomBytes(5 * 1024 * 1024)
+  await using lease = open.store.lease()
+  const { cid } = await importFile(lease, once(content))
+  await lease.sync()
+  const buffers = new BlockBuffers()
+  const source: BlockSource = open.store
+  for (const [offset, length] of [
+    [0, 3_000_000],
+    [1_048_570, 20],
+    [70_000, 2_500_000],
+    [5_242_800, 80],
+  ] as const) {
+    const parts: Buffer[] = []
+    for await (const chunk of readFile(source, cid, { offset, length, buffers })) {
+      parts.push(Buffer.from(chunk))
+    }
+    expect(Buffer.compare(Buffer.concat(parts), content.subarray(offset, offset + length))).toBe(0)
+  }
+})
