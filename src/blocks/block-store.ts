@@ -8,6 +8,7 @@ import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, recordDamage } from './block-index.ts'
 import { FileBlocks } from './file-blocks.ts'
 import { Intake } from './intake.ts'
@@ -27,7 +28,14 @@ export type BlockStoreInit = {
   readonly inlineBytes?: number
   /** Files written at the same time. Default 2: a host app's thread pool has four threads. */
   readonly writers?: number
+  readonly metrics?: BlockMetrics
 }
+
+/** What the store counts; of a part of a block its segments. */
+type BlockMetrics = Pick<
+  Metrics,
+  'blocksWritten' | 'blockBytesWritten' | 'blocksRead' | 'blockBytesRead'
+>
 
 /** Opens the store: reads where it stands and removes what a crash left unnamed. Throws STORAGE_IO, STORAGE_FULL, STORE_CORRUPT. */
 export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> {
@@ -60,6 +68,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   readonly #db: Database
   readonly #files: FileBlocks | undefined
   readonly #intake: Intake
+  readonly #metrics: BlockMetrics | undefined
   readonly #inlineBytes: number
   readonly #epoch: number
   /** Rows that a read found damaged and whose mark is not in the index yet. */
@@ -71,6 +80,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
   constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
     this.#db = init.db
     this.#files = files
+    this.#metrics = init.metrics
     this.#epoch = blockIndex.meta(init.db.reader, 'epoch')
     this.#inlineBytes =
       files === undefined ? limits.maxBlockBytes : (init.inlineBytes ?? limits.inlineBlockBytes)
@@ -113,6 +123,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
         ? place.bytes
         : await this.#readFile(cid, place, { ...options, offset: 0, length: place.size })
     if (!matches(cid, bytes)) throw this.#damaged(cid, 'its bytes do not hash to its CID')
+    this.#countRead(bytes)
     return bytes
   }
 
@@ -128,6 +139,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     if (!segmentsMatch(bytes, covering.offset, place.segments)) {
       throw this.#damaged(cid, 'a segment does not agree with its checksum')
     }
+    this.#countRead(bytes)
     const start = part.offset - covering.offset
     return bytes.subarray(start, start + part.length)
   }
@@ -204,7 +216,21 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     })
     if (cid.code !== RAW) pending.links.set(cid.code, links)
     this.#intake.add(pending)
+    pending.durable.then(
+      () => this.#countWritten(pending.size),
+      () => {},
+    )
     return pending
+  }
+
+  #countWritten(bytes: number): void {
+    this.#metrics?.blocksWritten.inc()
+    this.#metrics?.blockBytesWritten.inc(bytes)
+  }
+
+  #countRead({ byteLength }: Uint8Array): void {
+    this.#metrics?.blocksRead.inc()
+    this.#metrics?.blockBytesRead.inc(byteLength)
   }
 
   /** A stored block whose row has to change: a new generation, or links under another codec. */

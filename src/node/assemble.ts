@@ -35,6 +35,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
   const logger = options.logger ?? silentLogger
   const maxFileBytes = checkLimit(options.maxFileBytes ?? limits.maxFileBytes)
   const files = overrides.files ?? createFilePort()
+  const metrics = createMetrics()
   await using stack = new AsyncDisposableStack()
   const folder = await openFolder(options, files)
   if (folder !== null) stack.use(folder)
@@ -48,6 +49,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       path: folder?.blocksDir ?? null,
       files,
       inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
+      metrics,
       writers: writersOf(options.poolThreads ?? 4),
     }),
   )
@@ -61,7 +63,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     hasher,
     maxFileBytes,
     logger,
-    metrics: createMetrics(),
+    metrics,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }

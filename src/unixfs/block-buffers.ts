@@ -7,7 +7,8 @@ const SMALLEST_BYTES = 65_536
  */
 export class BlockBuffers {
   readonly #free: Uint8Array[] = []
-  readonly #own = new Set<ArrayBufferLike>()
+  /** Weak: one that was too small for what came next is nobody's any more. */
+  readonly #own = new WeakSet<ArrayBufferLike>()
 
   /** A buffer of so many bytes, whatever they were before. */
   readonly take = (bytes: number): Uint8Array => {

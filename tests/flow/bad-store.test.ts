@@ -1,9 +1,10 @@
 import { cp, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { base32upper } from 'multiformats/bases/base32'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createStorageNode, isPrsmError, type StorageNode } from '../../src/index.ts'
-import { temporaryFolder } from '../support/block-store.ts'
+import { rawCid, temporaryFolder } from '../support/block-store.ts'
 import { MIB, noise, sameBytes } from '../support/content.ts'
 import { codeOf, failureOf } from '../support/failure.ts'
 
@@ -11,6 +12,8 @@ vi.setConfig({ testTimeout: 120_000 })
 
 /** A store with blocks in the database and in files, files of many blocks, and two hundred uploads. */
 const contents = [noise(3 * MIB), noise(40_000, 2), noise(300_000, 3), noise(10, 4)]
+const contentAt = (at: number): Uint8Array => contents[at] ?? new Uint8Array()
+const cidAt = (at: number): string => cids[at] ?? ''
 const cids: string[] = []
 const stack = new AsyncDisposableStack()
 let healthy: string
@@ -65,7 +68,7 @@ describe('a data folder that cannot be used is refused, with its own error', () 
     expect(failure.message).toContain('blocks.db')
     await writeFile(path, stamp)
     await using node = await createStorageNode(store)
-    expect(await node.download(cids[0] ?? '').bytes()).toHaveLength(3 * MIB)
+    expect(await node.download(cidAt(0)).bytes()).toHaveLength(3 * MIB)
   })
 
   it('format.json that is a folder', async () => {
@@ -129,6 +132,17 @@ describe('a data folder that cannot be used is refused, with its own error', () 
   })
 })
 
+it('a block file that no row names, as a crash leaves it, is gone after the next start', async () => {
+  await using store = await copy()
+  const folder = join(store.dataDir, 'blocks/0000000')
+  const before = await readdir(folder)
+  const orphan = `${base32upper.encode(rawCid(noise(100_000, 9)).multihash.bytes)}.data`
+  await writeFile(join(folder, orphan), noise(50_000, 9))
+  await using node = await createStorageNode(store)
+  expect(await readdir(folder)).toEqual(before)
+  await checkWhole(node)
+})
+
 it("files of somebody else's among the blocks neither hurt nor are taken away", async () => {
   await using store = await copy()
   const strange = ['blocks/notes.txt', 'blocks/0000000/x.data', 'blocks/0000000/.DS_Store', 'mine']
@@ -159,11 +173,11 @@ describe('a damaged block file is an error on every read of it, until the conten
     const folder = join(store.dataDir, 'blocks/0000000')
     for (const name of await readdir(folder)) await damage(join(folder, name))
     for (const at of [0, 2]) {
-      const failure = await failureOf(node.download(cids[at] ?? '').bytes())
+      const failure = await failureOf(node.download(cidAt(at)).bytes())
       expect(failure.code).toBe('BLOCK_CORRUPT')
-      const end = (contents[at]?.length ?? 0) - 10
+      const end = contentAt(at).length - 10
       for (const offset of [0, end]) {
-        const part = node.download(cids[at] ?? '', { offset, length: 10 }).bytes()
+        const part = node.download(cidAt(at), { offset, length: 10 }).bytes()
         const code = await part.then(
           (bytes) => checkedPart(bytes, at, offset),
           ({ code }) => code,
@@ -171,22 +185,22 @@ describe('a damaged block file is an error on every read of it, until the conten
         expect(['BLOCK_CORRUPT', 'right']).toContain(code)
       }
     }
-    expect((await node.download(cids[1] ?? '').bytes()).length).toBe(40_000)
-    const again = await node.upload(contents[0] ?? '')
-    expect(again).toMatchObject({ cid: cids[0], created: false })
-    await node.upload(contents[2] ?? '')
+    expect((await node.download(cidAt(1)).bytes()).length).toBe(40_000)
+    const again = await node.upload(contentAt(0))
+    expect(again).toMatchObject({ cid: cidAt(0), created: false })
+    await node.upload(contentAt(2))
     await checkWhole(node)
   })
 })
 
 /** A part that does not touch the damage is good; other bytes than the right ones never are. */
 function checkedPart(bytes: Uint8Array, at: number, offset: number): string {
-  return sameBytes(bytes, contents[at]?.subarray(offset, offset + 10) ?? bytes) ? 'right' : 'wrong'
+  return sameBytes(bytes, contentAt(at).subarray(offset, offset + 10)) ? 'right' : 'wrong'
 }
 
 async function checkWhole(node: StorageNode): Promise<void> {
   for (const [at, bytes] of contents.entries()) {
-    expect(sameBytes(await node.download(cids[at] ?? '').bytes(), bytes)).toBe(true)
+    expect(sameBytes(await node.download(cidAt(at)).bytes(), bytes)).toBe(true)
   }
 }
 
@@ -221,13 +235,13 @@ async function outcomesOf(dataDir: string): Promise<readonly string[]> {
   if (opened !== 'right') return [opened]
   await using node = await opening
   const reads = contents.map(async (bytes, at) =>
-    sameBytes(await node.download(cids[at] ?? '').bytes(), bytes),
+    sameBytes(await node.download(cidAt(at)).bytes(), bytes),
   )
   const all = [
     ...reads,
     node.list({ limit: 1000 }).then(({ uploads }) => uploads.length === 204),
     node.status().then(({ uploads }) => uploads === 204),
-    node.upload(contents[0] ?? '').then(({ cid }) => cid === cids[0]),
+    node.upload(contentAt(0)).then(({ cid }) => cid === cidAt(0)),
     node.upload('new').then(({ cid }) => cid.startsWith('bafkrei')),
   ]
   return await Promise.all(all.map(outcome))

@@ -103,9 +103,8 @@ describe('a disk whose sync fails', () => {
       const { cid } = await node.upload(stored, { filename: 'stored' })
       state.broken = true
       const small = Buffer.from('in the database')
-      for (const bytes of [small, noise(MIB, 7)]) {
-        expect(await codeOf(node.upload(bytes))).toBe('STORAGE_IO')
-      }
+      const failing = [small, noise(MIB, 7)].map((bytes) => codeOf(node.upload(bytes)))
+      expect(await Promise.all(failing)).toEqual(['STORAGE_IO', 'STORAGE_IO'])
       state.broken = false
       // What was committed and not synced is seen by reads; it must not be taken for stored.
       for (const bytes of [small, noise(MIB, 7), noise(MIB, 8)]) {
@@ -114,6 +113,8 @@ describe('a disk whose sync fails', () => {
       expect(sameBytes(await node.download(cid).bytes(), stored)).toBe(true)
       await node.list()
       await node.close()
+      const left = await inventory(folder.path)
+      expect(left.named.filter((path) => !left.files.includes(path))).toEqual([])
       await using again = await createStorageNode({ dataDir: folder.path })
       expect(sameBytes(await again.download(cid).bytes(), stored)).toBe(true)
       for (const bytes of [small, noise(MIB, 7)]) {

@@ -1,6 +1,8 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
+import { createFilePort } from '../../src/files/file-port.ts'
 import { createStorageNode, type StorageNode } from '../../src/index.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { temporaryFolder } from '../support/block-store.ts'
@@ -106,6 +108,24 @@ describe('close', () => {
     expect(await openFiles(folder.path)).toEqual([])
     expect(await codeOf(Promise.resolve(waiting.next()))).toBe('NODE_CLOSED')
     for (const code of await Promise.all(codes)) expect(['read', 'NODE_CLOSED']).toContain(code)
+  })
+
+  it('waits for the disk, however slow it is', async () => {
+    await using folder = await temporaryFolder()
+    const slow = createFilePort({
+      before: ({ name }) => (name === 'read' ? delay(200) : undefined),
+    })
+    const node = await createStorageNode({ dataDir: folder.path }, { files: slow })
+    const { cid } = await node.upload(whole)
+    const reading = codeOf(node.download(cid).bytes())
+    const left = node.download(cid)[Symbol.asyncIterator]()
+    const first = codeOf(Promise.resolve(left.next()))
+    await vi.waitFor(async () => {
+      expect((await openFiles(folder.path)).some((path) => path.endsWith('.data'))).toBe(true)
+    })
+    await node.close()
+    expect(await openFiles(folder.path)).toEqual([])
+    expect([await reading, await first]).toEqual(['NODE_CLOSED', 'NODE_CLOSED'])
   })
 
   it('makes every later call NODE_CLOSED', async () => {

@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { createStorageNode } from '../../src/index.ts'
+
+it('counts the blocks it stores and reads, and their bytes', async () => {
+  await using node = await createStorageNode({ storage: 'memory' })
+  const { cid } = await node.upload(randomBytes(3 * 1024 * 1024))
+  await node.upload('a second, small one')
+  await node.download(cid).bytes()
+  const value = async (name: string) => {
+    const metric = await node.metrics.registry.getSingleMetric(name)?.get()
+    return metric?.values[0]?.value
+  }
+  expect(await value('prsm_blocks_written_total')).toBe(5)
+  expect(await value('prsm_block_bytes_written_total')).toBeGreaterThan(3 * 1024 * 1024)
+  expect(await value('prsm_blocks_read_total')).toBeGreaterThanOrEqual(4)
+  expect(await value('prsm_block_bytes_read_total')).toBeGreaterThan(3 * 1024 * 1024)
+})
