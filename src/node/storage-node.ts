@@ -84,7 +84,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   ): Promise<UploadResult> {
     const request = { source, options: this.#untilClosed(options) }
     const result = await this.#observed('upload', () => upload(this.#parts, request, caller))
-    this.metrics.contentBytes.observe({ operation: 'upload' }, result.bytes)
+    this.#moved('upload', result.bytes)
     this.#uploadLog.info(result, 'uploaded')
     return result
   }
@@ -92,8 +92,12 @@ export class StorageNode implements Storage, AsyncDisposable {
   download(content: ContentId, options: DownloadOptions = {}): Download {
     const inner = download(this.#parts, content, this.#untilClosed(options))
     return {
-      [Symbol.asyncIterator]: () => this.#guarded('download', inner),
-      bytes: (limit) => this.#observed('download', () => inner.bytes(limit)),
+      [Symbol.asyncIterator]: () => this.#guarded('download', this.#counted(inner)),
+      bytes: async (limit) => {
+        const bytes = await this.#observed('download', () => inner.bytes(limit))
+        this.#moved('download', bytes.byteLength)
+        return bytes
+      },
     }
   }
 
@@ -102,9 +106,11 @@ export class StorageNode implements Storage, AsyncDisposable {
     path: string,
     options: DownloadToOptions = {},
   ): Promise<DownloadToResult> {
-    return this.#observed('download', () =>
+    const saved = await this.#observed('download', () =>
       downloadTo(this.#parts, content, { ...this.#untilClosed(options), path }),
     )
+    this.#moved('download', saved.bytes)
+    return saved
   }
 
   async stat(content: ContentId, options: SignalOptions = {}): Promise<ContentStat> {
@@ -189,6 +195,23 @@ export class StorageNode implements Storage, AsyncDisposable {
         throw this.#known(error)
       }
     })
+  }
+
+  #moved(operation: 'upload' | 'download', bytes: number): void {
+    this.metrics.contentBytes.observe({ operation }, bytes)
+  }
+
+  /** Counts what a consumer took, however he ends. */
+  async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let bytes = 0
+    try {
+      for await (const chunk of chunks) {
+        bytes += chunk.byteLength
+        yield chunk
+      }
+    } finally {
+      this.#moved('download', bytes)
+    }
   }
 
   /** Counts an iteration as one operation, and ends it when the node closes. */

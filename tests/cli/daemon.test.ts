@@ -25,11 +25,16 @@ test('says what it is, is found by daemon.json, and stops with nothing left behi
   expect(existsSync(file)).toBe(false)
 })
 
-test('runs with 16 threads for files, under the process id it was started with', async () => {
-  await using place = await openPlace()
+test.each([
+  ['what it sets itself', {}, ['UV_THREADPOOL_SIZE=16', 'MALLOC_ARENA_MAX=2']],
+  ['what it is given', { UV_THREADPOOL_SIZE: '8' }, ['UV_THREADPOOL_SIZE=8', 'MALLOC_ARENA_MAX=2']],
+] as const)('starts anew under its process id, with %s', async (_, given, expected) => {
+  await using place = await openPlace(given)
   await using daemon = await startDaemon(place)
-  const environment = readFileSync(`/proc/${daemon.child.pid}/environ`, 'latin1')
-  expect(environment.split('\0')).toContain('UV_THREADPOOL_SIZE=16')
+  const told = (name: string) =>
+    readFileSync(`/proc/${daemon.child.pid}/${name}`, 'latin1').split('\0')
+  expect(told('environ')).toEqual(expect.arrayContaining([...expected]))
+  expect(told('cmdline')).toContain('--max-semi-space-size=4')
 })
 
 test('--json says where it listens as an object', async () => {

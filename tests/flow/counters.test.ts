@@ -11,6 +11,12 @@ it('counts the blocks it stores and reads, and their bytes', async () => {
     const metric = await node.metrics.registry.getSingleMetric(name)?.get()
     return metric?.values[0]?.value
   }
+  const sizes = await node.metrics.contentBytes.get()
+  const counts = sizes.values.filter(({ metricName }) => metricName?.endsWith('_count'))
+  expect(counts.map(({ labels, value: count }) => [labels.operation, count])).toEqual([
+    ['upload', 2],
+    ['download', 1],
+  ])
   expect(await value('prsm_blocks_written_total')).toBe(5)
   expect(await value('prsm_block_bytes_written_total')).toBeGreaterThan(3 * 1024 * 1024)
   expect(await value('prsm_blocks_read_total')).toBeGreaterThanOrEqual(4)
