@@ -1,5 +1,5 @@
 import { VERSION } from '../node/version.ts'
-import { restartWithThreads } from './thread-pool.ts'
+import { restartAsDaemon } from './restart.ts'
 
 /** What is asked most often is answered before anything is loaded. */
 async function main(args: readonly string[]): Promise<number> {
@@ -7,7 +7,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(VERSION)
     return 0
   }
-  if (args[0] === 'daemon') restartWithThreads()
+  if (args[0] === 'daemon') restartAsDaemon()
   const { run } = await import('./run.ts')
   return await run(args)
 }

@@ -1,13 +1,14 @@
 import { CHUNK_BYTES } from '../unixfs/profile.ts'
 
 /**
- * The buffers of an upload's chunks, used again as soon as nobody needs their bytes: a new megabyte
+ * The buffers of chunks on their way in, used again as soon as nobody needs their bytes: a new megabyte
  * for each chunk costs a third of the import in page faults and garbage collection. They are shared
- * memory, so that a thread can hash them where they are.
+ * memory, so that a thread can hash them where they are. V8 does not count that kind, and is in no hurry
+ * to collect it: all uploads of a node share one pool, which keeps as many as were in use at once.
  */
 export class ChunkPool {
   readonly #free: Uint8Array[] = []
-  readonly #holders = new Map<ArrayBufferLike, number>()
+  readonly #holders = new WeakMap<ArrayBufferLike, number>()
 
   /** A buffer of 1 MiB; its bytes are whatever they were. */
   readonly take = (): Uint8Array => {

@@ -11,7 +11,7 @@ import type { Book } from '../db/book.ts'
 import { type Content, openSource } from '../files/source.ts'
 import { importFile, importFolder } from '../unixfs/import.ts'
 import { UNIXFS_PROFILE } from '../unixfs/profile.ts'
-import { ChunkPool } from './chunk-pool.ts'
+import type { ChunkPool } from './chunk-pool.ts'
 import { commitUpload } from './commit.ts'
 import { FileReader, type FileReaderInit } from './file-reader.ts'
 import { FolderReader } from './folder-reader.ts'
@@ -24,6 +24,7 @@ export type UploadParts = {
   /** Bytes of one file; 0 = no limit but the disk. */
   readonly maxFileBytes: number
   readonly hasher: Hasher
+  readonly pool: ChunkPool
 }
 
 export type UploadRequest = { readonly source: UploadSource; readonly options: UploadOptions }
@@ -40,12 +41,11 @@ export async function upload(
   const { signal, onProgress, expectedSha256 } = request.options
   throwIfCancelled(signal)
   const expected = expectedSha256 === undefined ? undefined : checkSha256(expectedSha256)
-  const pool = new ChunkPool()
-  const opening = { allocatePiece: pool.take, ...(signal && { signal }) }
+  const opening = { allocatePiece: parts.pool.take, ...(signal && { signal }) }
   const content = announced(await openSource(request.source, opening), request.options)
   const names = nameOf(content, request.options)
   const meter = new ProgressMeter(onProgress, content.bytesTotal)
-  const { maxFileBytes, hasher } = parts
+  const { maxFileBytes, hasher, pool } = parts
   const reading = { meter, signal, maxFileBytes, pool, hasher }
   await using lease = parts.blocks.lease()
   const stored = await store(lease, content, reading)

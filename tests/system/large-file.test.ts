@@ -9,7 +9,7 @@ import { createClient } from '../../src/client/client.ts'
 import { importFile } from '../../src/unixfs/import.ts'
 import { memoryOf, peakDuring } from '../bench/memory.ts'
 import { objects, openPlace, type Place, prsm } from '../cli/prsm.ts'
-import { MIB } from '../support/content.ts'
+import { MIB, noise } from '../support/content.ts'
 import { inventory } from '../support/inventory.ts'
 import { largeContent, largeSha256 } from '../support/large-content.ts'
 import { type Daemon, runDaemon, startPrsm } from './support/daemon.ts'
@@ -21,6 +21,8 @@ const LARGE_MIB = 4096
 const INTERRUPTED_MIB = 1024
 /** Where the daemon is killed: nothing of a fast disk may make the upload end before. */
 const KILL_AT_BYTES = 300 * MB
+const MANY_UPLOADS = 50
+const MANY_BYTES = 32 * MIB
 const FREE_BYTES = 10_000 * MB
 
 /** The product's promise, kept to its end: what a daemon takes when it is idle, and above that. */
@@ -118,6 +120,20 @@ test('4 GiB go in and out whole, and memory stays flat, also with a slow consume
   await prsmWithin(['get', cid, '-o', copy], place, { daemon, idle })
   expect(await fileSha256(copy)).toBe(largeSha256(LARGE_MIB))
   expect(await openBlocks(daemon)).toBe(0)
+})
+
+test('many uploads one after another take no more memory than one', async () => {
+  await using place = await openLargePlace()
+  await using daemon = await runDaemon(place)
+  await using client = createClient({ url: daemon.url })
+  const idle = await idleBytes(daemon)
+  const { growth } = await growthDuring({ daemon, idle }, async () => {
+    for (let seed = 1; seed <= MANY_UPLOADS; seed += 1) {
+      await client.upload(noise(MANY_BYTES, seed), { filename: `upload-${seed}` })
+    }
+  })
+  report('many uploads', { 'daemon above idle': growth })
+  expect(growth).toBeLessThan(ABOVE_IDLE_BYTES)
 })
 
 test('kill -9 in the middle of an upload of 1 GiB: the store opens, nothing is lost, it succeeds again', async () => {
