@@ -10,7 +10,7 @@ import { createFilePort } from '../files/file-port.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
-import { ChunkPool } from '../uploads/chunk-pool.ts'
+import type { FreeChunks } from '../uploads/chunk-pool.ts'
 import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
@@ -23,8 +23,8 @@ export type Parts = AsyncDisposable & {
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
   readonly hasher: Hasher
-  /** The buffers of all uploads. */
-  readonly pool: ChunkPool
+  /** Buffers that no upload has in use. */
+  readonly freeChunks: FreeChunks
   readonly maxFileBytes: number
   readonly logger: Logger
   readonly metrics: Metrics
@@ -64,7 +64,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     book,
     nodes: new NodeCache(),
     hasher,
-    pool: new ChunkPool(),
+    freeChunks: [],
     maxFileBytes,
     logger,
     metrics,

@@ -9,6 +9,8 @@ export type ChunkOptions = {
   readonly expectedBytes?: number
   /** Gives a buffer of 1 MiB for a whole chunk; who passes this knows when it is free again. */
   readonly allocateChunk?: () => Uint8Array
+  /** Takes back the buffer of a chunk that was not filled when the content failed. */
+  readonly discardChunk?: (chunk: Uint8Array) => void
 }
 
 /**
@@ -20,12 +22,15 @@ export async function* chunksOf(
   content: AsyncIterable<Uint8Array>,
   options: ChunkOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { expectedBytes = 0, allocateChunk = () => allocate(CHUNK_BYTES) } = options
-  const chunk = new Chunk(expectedBytes, allocateChunk)
-  for await (const piece of abortable(content, options.signal)) {
-    yield* options.handedOver === true ? cutUncopied(chunk, piece) : cut(chunk, piece)
+  const chunk = new Chunk(options.expectedBytes ?? 0, options.allocateChunk)
+  try {
+    for await (const piece of abortable(content, options.signal)) {
+      yield* options.handedOver === true ? cutUncopied(chunk, piece) : cut(chunk, piece)
+    }
+    if (!chunk.empty) yield chunk.take()
+  } finally {
+    if (!chunk.empty) options.discardChunk?.(chunk.take())
   }
-  if (!chunk.empty) yield chunk.take()
 }
 
 function* cutUncopied(chunk: Chunk, piece: Uint8Array): Generator<Uint8Array, void, void> {
@@ -46,12 +51,12 @@ function* cut(chunk: Chunk, piece: Uint8Array): Generator<Uint8Array, void, void
 
 /** Collects the bytes of one chunk. Its buffer grows for the first chunk only: most files are small. */
 class Chunk {
-  readonly #allocateChunk: () => Uint8Array
+  readonly #allocateChunk: (() => Uint8Array) | undefined
   #buffer: Uint8Array
   #filled = 0
   #large: boolean
 
-  constructor(expectedBytes: number, allocateChunk: () => Uint8Array) {
+  constructor(expectedBytes: number, allocateChunk: (() => Uint8Array) | undefined) {
     this.#allocateChunk = allocateChunk
     this.#large = expectedBytes >= CHUNK_BYTES
     this.#buffer = allocate(this.#large ? 0 : Math.max(0, expectedBytes))
@@ -78,8 +83,9 @@ class Chunk {
   /** The chunk; its bytes are the taker's. */
   take(): Uint8Array {
     const filled = this.#buffer.subarray(0, this.#filled)
-    // A store may keep what it gets: a small tail must not hold a megabyte.
-    const chunk = filled.byteLength * 2 > this.#buffer.byteLength ? filled : copy(filled)
+    // A store may keep what it gets: a small tail must not hold a megabyte, unless it is lent.
+    const lent = this.#allocateChunk !== undefined && this.#buffer.byteLength === CHUNK_BYTES
+    const chunk = lent || filled.byteLength * 2 > this.#buffer.byteLength ? filled : copy(filled)
     this.#large ||= this.missing === 0
     this.#buffer = allocate(0)
     this.#filled = 0
@@ -94,7 +100,8 @@ class Chunk {
   }
 
   #enlarged(bytes: number): Uint8Array {
-    return this.#large || bytes >= CHUNK_BYTES ? this.#allocateChunk() : allocate(bytes)
+    if (!this.#large && bytes < CHUNK_BYTES) return allocate(bytes)
+    return this.#allocateChunk?.() ?? allocate(CHUNK_BYTES)
   }
 }
 

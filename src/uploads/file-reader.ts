@@ -59,6 +59,7 @@ export class FileReader implements AsyncIterable<Uint8Array>, Disposable {
       handedOver,
       expectedBytes,
       allocateChunk: pool.take,
+      discardChunk: pool.discard,
       ...(signal && { signal }),
     }
     for await (const chunk of chunksOf(this.#counted(), options)) {

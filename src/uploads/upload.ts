@@ -11,7 +11,7 @@ import type { Book } from '../db/book.ts'
 import { type Content, openSource } from '../files/source.ts'
 import { importFile, importFolder } from '../unixfs/import.ts'
 import { UNIXFS_PROFILE } from '../unixfs/profile.ts'
-import type { ChunkPool } from './chunk-pool.ts'
+import { ChunkPool, type FreeChunks } from './chunk-pool.ts'
 import { commitUpload } from './commit.ts'
 import { FileReader, type FileReaderInit } from './file-reader.ts'
 import { FolderReader } from './folder-reader.ts'
@@ -24,7 +24,8 @@ export type UploadParts = {
   /** Bytes of one file; 0 = no limit but the disk. */
   readonly maxFileBytes: number
   readonly hasher: Hasher
-  readonly pool: ChunkPool
+  /** Of all uploads of the node. */
+  readonly freeChunks: FreeChunks
 }
 
 export type UploadRequest = { readonly source: UploadSource; readonly options: UploadOptions }
@@ -41,11 +42,13 @@ export async function upload(
   const { signal, onProgress, expectedSha256 } = request.options
   throwIfCancelled(signal)
   const expected = expectedSha256 === undefined ? undefined : checkSha256(expectedSha256)
-  const opening = { allocatePiece: parts.pool.take, ...(signal && { signal }) }
+  // Disposed last: when the lease has ended, nothing is written any more.
+  using pool = new ChunkPool(parts.freeChunks)
+  const opening = { allocatePiece: pool.take, ...(signal && { signal }) }
   const content = announced(await openSource(request.source, opening), request.options)
   const names = nameOf(content, request.options)
   const meter = new ProgressMeter(onProgress, content.bytesTotal)
-  const { maxFileBytes, hasher, pool } = parts
+  const { maxFileBytes, hasher } = parts
   const reading = { meter, signal, maxFileBytes, pool, hasher }
   await using lease = parts.blocks.lease()
   const stored = await store(lease, content, reading)

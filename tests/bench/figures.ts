@@ -7,10 +7,12 @@ export type Direction = 'import' | 'read'
 export const catalogue = {
   'limits.sha256': ['sha256 of memory, one core', 'MB/s'],
   'limits.dd': ['dd conv=fdatasync', 'MB/s'],
+  'limits.files': ['files of 1 MiB, each fdatasync of each, 8 at once, no hash', 'MB/s'],
   'limits.read-sha256': ['read a file and sha256, one thread of Node', 'MB/s'],
   'library.import': ['library: durable import', 'MB/s'],
   'library.import-peak': ['library: memory above idle during the import', 'MB'],
-  'library.read': ['library: verified read', 'MB/s'],
+  'library.read': ['library: verified read (reuseBuffers)', 'MB/s'],
+  'library.read-kept': ['library: verified read into new memory for each chunk', 'MB/s'],
   'library.read-peak': ['library: memory above idle during the read', 'MB'],
   'library.ranges': ['library: random 64 KiB ranges, 16 at once', '/s'],
   'library.ranges-p99': ['library: 99 of 100 ranges within', 'ms'],

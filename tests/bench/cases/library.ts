@@ -1,4 +1,5 @@
 import { above, type Bench, idleBytes, record } from '../bench.ts'
+import { rate } from '../figures.ts'
 import { peakDuring } from '../memory.ts'
 import { type Program, startProgram } from '../program.ts'
 import type { LibraryMethods } from '../programs/library.ts'
@@ -39,6 +40,8 @@ export async function library(bench: Bench): Promise<void> {
   )
   const memoryBytes = above(idle, peakBytes)
   record(bench, { mover: 'library', direction: 'read', ...result, memoryBytes })
+  const kept = await program.call('readFileIntoNewMemory', { cid }, timeoutMs)
+  bench.figures.add('library.read-kept', bench.round, rate(bytes, kept))
   const asked = { cid, bytes, connections: AT_ONCE, forMs: RANGES_MS }
   const ranges = await program.call('ranges', asked, RANGES_MS + timeoutMs)
   bench.figures.add('library.ranges', bench.round, (ranges.count * 1000) / ranges.ms)

@@ -9,12 +9,14 @@ import { rate } from '../figures.ts'
 /* What this machine can do at all, with the same bytes in the same minute. */
 
 const PIECE_BYTES = 1_048_576
+const FILES_AT_ONCE = 8
 
 export async function limits(bench: Bench): Promise<void> {
   const { figures, round, work } = bench
   const { bytes } = work.file
   figures.add('limits.sha256', round, rate(bytes, sha256OfMemory(bytes)))
   figures.add('limits.dd', round, rate(bytes, await dd(bench)))
+  figures.add('limits.files', round, rate(bytes, await files(bench)))
   figures.add('limits.read-sha256', round, rate(bytes, await readAndHash(work.file.path)))
 }
 
@@ -38,6 +40,24 @@ async function dd({ work, signal, timeoutMs }: Bench): Promise<number> {
     { cwd: folder.path, env: plainEnvironment(), timeoutMs, signal },
   )
   return ms
+}
+
+/** Milliseconds to write the bytes as a store of blocks does: a file for each mebibyte, each synced. */
+async function files({ work }: Bench): Promise<number> {
+  await using folder = await work.folder('files')
+  await work.settle()
+  const piece = randomFillSync(new Uint8Array(PIECE_BYTES))
+  let left = Math.ceil(work.file.bytes / PIECE_BYTES)
+  const begun = performance.now()
+  const writeOnAndOn = async (): Promise<void> => {
+    while (left > 0) {
+      await using file = await open(join(folder.path, String(left--)), 'wx')
+      await file.write(piece)
+      await file.datasync()
+    }
+  }
+  await Promise.all(Array.from({ length: FILES_AT_ONCE }, writeOnAndOn))
+  return performance.now() - begun
 }
 
 async function readAndHash(path: string): Promise<number> {

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { createStorageNode, type StorageNode } from '../../../src/index.ts'
+import { createStorageNode, type DownloadOptions, type StorageNode } from '../../../src/index.ts'
 import { POOL_THREADS } from '../environment.ts'
 import { type RangesAsked, readRanges } from './ranges.ts'
 import { serve } from './serve.ts'
@@ -24,8 +24,14 @@ const methods = {
 
   async readFile({ cid }: { readonly cid: string }) {
     const begun = performance.now()
-    const bytes = await read(cid)
+    const bytes = await read(cid, { reuseBuffers: true })
     return { ms: performance.now() - begun, bytes }
+  },
+
+  async readFileIntoNewMemory({ cid }: { readonly cid: string }) {
+    const begun = performance.now()
+    await read(cid)
+    return performance.now() - begun
   },
 
   ranges(asked: RangesAsked) {
@@ -58,7 +64,7 @@ const methods = {
 
 async function read(
   cid: string,
-  part: { readonly offset?: number; readonly length?: number } = {},
+  part: Pick<DownloadOptions, 'offset' | 'length' | 'reuseBuffers'> = {},
 ): Promise<number> {
   let bytes = 0
   for await (const chunk of node.download(cid, part)) bytes += chunk.byteLength
