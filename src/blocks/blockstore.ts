@@ -50,6 +50,7 @@ export class DurableBlockstore implements Blockstore {
   }
 
   async *get(cid: CID, options: Signals = {}): AsyncGenerator<Uint8Array> {
+    options.signal?.throwIfAborted()
     try {
       yield await this.#store.get(cid, options)
     } catch (error) {
