@@ -13,6 +13,8 @@ export type DataFolder = AsyncDisposable & {
   readonly blocksDb: string
   readonly bookDb: string
   readonly blocksDir: string
+  /** Says where the node is reached, for whoever finds the folder locked. */
+  tellApi(url: string): void
 }
 
 /** File systems whose locks and syncs cannot be relied on, by the magic number statfs(2) gives. */
@@ -45,6 +47,7 @@ export async function openDataFolder(
       blocksDb: join(path, 'blocks.db'),
       bookDb: join(path, 'prsm.db'),
       blocksDir: join(path, 'blocks'),
+      tellApi: (url) => lock.tellApi(url),
       [Symbol.asyncDispose]: async () => lock.release(),
     }
   } catch (error) {

@@ -77,6 +77,11 @@ export class StorageNode implements Storage, AsyncDisposable {
     return this.#parts.folder?.path ?? null
   }
 
+  /** Says where this node is reached: an error that another process gets for its folder names it. */
+  tellApi(url: string): void {
+    this.#parts.folder?.tellApi(url)
+  }
+
   async upload(
     source: UploadSource,
     options: UploadOptions = {},

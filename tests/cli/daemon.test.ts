@@ -59,7 +59,7 @@ test('a second one on the same folder is told who holds it: exit 8', async () =>
   await using daemon = await startDaemon(place)
   const { code, stderr } = await prsm(['daemon'], place)
   expect(code).toBe(8)
-  expect(stderr).toContain(String(daemon.child.pid))
+  expect(stderr).toContain(`process ${daemon.child.pid} at ${daemon.url}`)
   expect((await prsm(['status'], place)).code).toBe(0)
 })
 

@@ -10,6 +10,7 @@ import { importFile } from '../../src/unixfs/import.ts'
 import { memoryOf, peakDuring } from '../bench/memory.ts'
 import { objects, openPlace, type Place, prsm } from '../cli/prsm.ts'
 import { MIB, noise } from '../support/content.ts'
+import { codeOf } from '../support/failure.ts'
 import { inventory } from '../support/inventory.ts'
 import { largeContent, largeSha256 } from '../support/large-content.ts'
 import { type Daemon, runDaemon, startPrsm } from './support/daemon.ts'
@@ -122,7 +123,7 @@ test('4 GiB go in and out whole, and memory stays flat, also with a slow consume
   expect(await openBlocks(daemon)).toBe(0)
 })
 
-test('many uploads one after another take no more memory than one', async () => {
+test('many uploads one after another, whole and cut off, take no more memory than one', async () => {
   await using place = await openLargePlace()
   await using daemon = await runDaemon(place)
   await using client = createClient({ url: daemon.url })
@@ -130,11 +131,18 @@ test('many uploads one after another take no more memory than one', async () => 
   const { growth } = await growthDuring({ daemon, idle }, async () => {
     for (let seed = 1; seed <= MANY_UPLOADS; seed += 1) {
       await client.upload(noise(MANY_BYTES, seed), { filename: `upload-${seed}` })
+      expect(await codeOf(client.upload(cutOff(seed)))).toBe('UPLOAD_INCOMPLETE')
     }
   })
   report('many uploads', { 'daemon above idle': growth })
   expect(growth).toBeLessThan(ABOVE_IDLE_BYTES)
 })
+
+/** Content whose source fails in the middle of a chunk. */
+async function* cutOff(seed: number): AsyncGenerator<Uint8Array> {
+  yield noise(5 * MIB + 1000, -seed)
+  throw new Error('the source failed')
+}
 
 test('kill -9 in the middle of an upload of 1 GiB: the store opens, nothing is lost, it succeeds again', async () => {
   await using place = await openLargePlace()

@@ -34,6 +34,7 @@ export async function daemon(session: Session, flags: Flags): Promise<void> {
   )
   stack.use(collectProcessMetrics(node.metrics))
   const server = stack.use(await startServer(node, config))
+  node.tellApi(server.url)
   const startedAt = new Date().toISOString()
   stack.defer(() => removeDaemonFile(config.dataDir))
   await writeDaemonFile(config.dataDir, { url: server.url, pid: process.pid, startedAt }).catch(
