@@ -2,6 +2,7 @@ import * as dagPb from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
+import { inlineBlock } from './multihash.ts'
 
 /**
  * The CIDs a block names, read by its codec; none for raw and for codecs that are stored but not
@@ -14,7 +15,7 @@ export function linksOf(cid: CID, bytes: Uint8Array): readonly CID[] {
     return dagPb
       .decode(bytes)
       .Links.map(({ Hash }) => Hash)
-      .filter(({ multihash }) => multihash.code !== 0)
+      .filter((link) => inlineBlock(link) === undefined)
   } catch (cause) {
     throw new PrsmError('BLOCK_REJECTED', `${cid} is not a dag-pb block`, { cause })
   }

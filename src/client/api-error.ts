@@ -1,7 +1,13 @@
 import type { z } from 'zod'
 import type { problem } from '../api/schemas.ts'
-import { type ErrorCode, isPrsmError, PrsmError, systemCode, toPrsmError } from '../core/errors.ts'
-import { isErrorCode } from './known-codes.ts'
+import {
+  type ErrorCode,
+  isErrorCode,
+  isPrsmError,
+  PrsmError,
+  systemCode,
+  toPrsmError,
+} from '../core/errors.ts'
 
 /** The error a daemon told us about. A code of a later version becomes INTERNAL, with its text. */
 export function fromProblem(told: z.infer<typeof problem>): PrsmError {

@@ -1,11 +1,4 @@
-import { parseTarget, type Target } from '../core/cid.ts'
-import type { ContentId } from '../core/storage.ts'
-
-/** Throws INVALID_CID, INVALID_INPUT. */
-export function targetOf(content: ContentId | Target): Target {
-  if (typeof content === 'string') return parseTarget(content)
-  return 'root' in content ? content : { root: content, path: [] }
-}
+import type { Target } from '../core/cid.ts'
 
 /** A target as the path of a URL: `/CID/a%20b`, each name encoded by itself. */
 export function contentPath({ root, path }: Target): string {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { contentStat } from '../api/schemas.ts'
-import { parseCid, type Target } from '../core/cid.ts'
+import { parseCid, type Target, targetOf } from '../core/cid.ts'
 import type { ContentStat, FolderEntry } from '../core/content.ts'
 import { isPrsmError } from '../core/errors.ts'
-import { ProgressMeter } from '../core/progress-meter.ts'
+import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type {
   ContentId,
   DownloadToOptions,
@@ -14,7 +14,7 @@ import { saveFile, saveFolder } from '../files/save.ts'
 import { unpackTar } from '../files/tar.ts'
 import type { Api } from './api.ts'
 import { brokenOff } from './api-error.ts'
-import { contentPath, targetOf } from './content-path.ts'
+import { contentPath } from './content-path.ts'
 import { pieces } from './download.ts'
 
 export async function stat(
@@ -89,7 +89,9 @@ class Unpacked implements AsyncIterable<FolderEntry> {
     const options = this.#signal === undefined ? {} : { signal: this.#signal }
     for await (const entry of unpackTar(this.#watched(), options)) {
       this.lastPath = entry.path.split('/')
-      yield entry.kind === 'file' ? { ...entry, content: this.#counted(entry.content) } : entry
+      yield entry.kind === 'file'
+        ? { ...entry, content: metered(entry.content, this.#meter) }
+        : entry
     }
   }
 
@@ -99,13 +101,6 @@ class Unpacked implements AsyncIterable<FolderEntry> {
     } catch (error) {
       this.broke = isPrsmError(error) && error.code === 'DAEMON_UNREACHABLE'
       throw error
-    }
-  }
-
-  async *#counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of content) {
-      this.#meter.add(piece.length)
-      yield piece
     }
   }
 }

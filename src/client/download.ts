@@ -1,12 +1,12 @@
 import { TAR } from '../api/schemas.ts'
-import { formatTarget, type Target } from '../core/cid.ts'
+import { formatTarget, type Target, targetOf } from '../core/cid.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
 import type { Answer, Api } from './api.ts'
 import { brokenOff, notUnderstood } from './api-error.ts'
-import { contentPath, targetOf } from './content-path.ts'
+import { contentPath } from './content-path.ts'
 
 /** Times a download whose connection broke goes on where it stopped. Content never changes under its CID. */
 const RESUMES = 3
@@ -45,7 +45,7 @@ export async function* pieces(
   content: ContentId | Target,
   options: DownloadOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const target = targetOf(content)
+  const target = isTarget(content) ? content : targetOf(content)
   const part = checkedPart(options)
   const { signal } = options
   let answer = await ask(api, target, { ...part, signal }).catch((error: unknown) => {
@@ -67,6 +67,10 @@ export async function* pieces(
     answer = await ask(api, target, { offset: part.offset + meter.bytesDone, length: left, signal })
   }
   meter.finish()
+}
+
+function isTarget(content: ContentId | Target): content is Target {
+  return Object.hasOwn(Object(content), 'root')
 }
 
 /** The pieces of one answer up to its end or to where it broke: then with the cause. */

@@ -1,9 +1,10 @@
 import { directoryEntry, NDJSON, problem } from '../api/schemas.ts'
+import { targetOf } from '../core/cid.ts'
 import type { DirectoryEntry } from '../core/content.ts'
 import type { ContentId, SignalOptions } from '../core/storage.ts'
 import type { Api } from './api.ts'
 import { fromProblem, notUnderstood } from './api-error.ts'
-import { contentPath, targetOf } from './content-path.ts'
+import { contentPath } from './content-path.ts'
 
 /** Characters of one line of a listing: a name of the longest length, all of it escaped, and much besides. */
 const MAX_LINE = 64 * 1024

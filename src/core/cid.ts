@@ -30,6 +30,19 @@ export function parseTarget(text: string): Target {
   return { root: parseCid(cid), path: pathNames(rest) }
 }
 
+/**
+ * What a text or a CID names. The object may be of another copy of multiformats: a host application
+ * has its own. Throws INVALID_CID, and INVALID_INPUT as `parseTarget` does.
+ */
+export function targetOf(content: string | CID): Target {
+  if (typeof content === 'string') return parseTarget(content)
+  const root = CID.asCID(content)
+  if (root !== null) return { root, path: [] }
+  throw new PrsmError('INVALID_CID', `a value of type ${typeof content} is no CID`, {
+    hint: 'give a CID, or its text with or without a path',
+  })
+}
+
 /** Checks the names of a path inside a DAG. Throws INVALID_INPUT. */
 export function pathNames(parts: readonly string[]): readonly string[] {
   const names = parts.filter((name) => name !== '')

@@ -2,42 +2,52 @@
  * Every way an operation can end other than well. The union is closed: a new code does not compile
  * until it has its HTTP status (`http/status.ts`) and its exit code (`cli/exit-codes.ts`).
  */
-export type ErrorCode =
-  | 'INVALID_INPUT'
-  | 'INVALID_CID'
-  | 'INVALID_RANGE'
-  | 'CONFIG_INVALID'
-  | 'CONTENT_NOT_FOUND'
-  | 'PATH_NOT_FOUND'
-  | 'ROUTE_NOT_FOUND'
-  | 'NOT_A_FILE'
-  | 'NOT_A_DIRECTORY'
-  | 'FILE_NOT_FOUND'
-  | 'FILE_UNREADABLE'
-  | 'FILE_UNWRITABLE'
-  | 'UNSUPPORTED_ENTRY'
-  | 'UNSUPPORTED_CODEC'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-  | 'UPLOAD_TOO_LARGE'
-  | 'UPLOAD_INCOMPLETE'
-  | 'SHA256_MISMATCH'
-  | 'BLOCK_CORRUPT'
-  | 'BLOCK_REJECTED'
-  | 'DAG_INVALID'
-  | 'DAG_LIMIT'
-  | 'STORAGE_FULL'
-  | 'STORAGE_IO'
-  | 'STORE_CORRUPT'
-  | 'STORE_TOO_NEW'
-  | 'STORE_LOCKED'
-  | 'ADDRESS_IN_USE'
-  | 'FORBIDDEN_HOST'
-  | 'FORBIDDEN_ORIGIN'
-  | 'DAEMON_UNREACHABLE'
-  | 'CANCELLED'
-  | 'NODE_CLOSED'
-  | 'UNSUPPORTED_PLATFORM'
-  | 'INTERNAL'
+const errorCodes = [
+  'INVALID_INPUT',
+  'INVALID_CID',
+  'INVALID_RANGE',
+  'CONFIG_INVALID',
+  'CONTENT_NOT_FOUND',
+  'PATH_NOT_FOUND',
+  'ROUTE_NOT_FOUND',
+  'NOT_A_FILE',
+  'NOT_A_DIRECTORY',
+  'FILE_NOT_FOUND',
+  'FILE_UNREADABLE',
+  'FILE_UNWRITABLE',
+  'UNSUPPORTED_ENTRY',
+  'UNSUPPORTED_CODEC',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'UPLOAD_TOO_LARGE',
+  'UPLOAD_INCOMPLETE',
+  'SHA256_MISMATCH',
+  'BLOCK_CORRUPT',
+  'BLOCK_REJECTED',
+  'DAG_INVALID',
+  'DAG_LIMIT',
+  'STORAGE_FULL',
+  'STORAGE_IO',
+  'STORE_CORRUPT',
+  'STORE_TOO_NEW',
+  'STORE_LOCKED',
+  'ADDRESS_IN_USE',
+  'FORBIDDEN_HOST',
+  'FORBIDDEN_ORIGIN',
+  'DAEMON_UNREACHABLE',
+  'CANCELLED',
+  'NODE_CLOSED',
+  'UNSUPPORTED_PLATFORM',
+  'INTERNAL',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+const known: ReadonlySet<string> = new Set(errorCodes)
+
+/** True for a code this version knows: what another one sends may be of a later version. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return known.has(code)
+}
 
 /** What a thrower adds: `hint` says what to do next, `details` are facts for machines (JSON). */
 export type ErrorContext = {
@@ -86,4 +96,10 @@ export function isAbort(error: unknown): boolean {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** True for a system error that says the disk, or the user's share of it, is used up. */
+export function isDiskFull(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }

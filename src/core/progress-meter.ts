@@ -51,6 +51,17 @@ export class ProgressMeter {
   }
 }
 
+/** The chunks as they come, each counted when it is handed on. */
+export async function* metered(
+  chunks: AsyncIterable<Uint8Array>,
+  meter: ProgressMeter,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    meter.add(chunk.byteLength)
+    yield chunk
+  }
+}
+
 /** What is known after `elapsedMs`: the time left supposes that bytes go on coming at the same rate. */
 export function progressOf(bytesDone: number, elapsedMs: number, bytesTotal?: number): Progress {
   if (bytesTotal === undefined) return { bytesDone, elapsedMs }

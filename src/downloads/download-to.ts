@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { FolderEntry } from '../core/content.ts'
-import { ProgressMeter } from '../core/progress-meter.ts'
+import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, DownloadToOptions, DownloadToResult } from '../core/storage.ts'
 import { saveFile, saveFolder } from '../files/save.ts'
 import { walkFolder } from '../unixfs/directory.ts'
@@ -42,16 +42,6 @@ async function saveOne(
 async function* finished<T>(items: AsyncIterable<T>, meter: ProgressMeter): AsyncGenerator<T> {
   yield* items
   meter.finish()
-}
-
-async function* metered(
-  chunks: AsyncIterable<Uint8Array>,
-  meter: ProgressMeter,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    meter.add(chunk.byteLength)
-    yield chunk
-  }
 }
 
 async function* meteredEntries(

@@ -1,12 +1,15 @@
 import type { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { ProgressMeter } from '../core/progress-meter.ts'
+import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
 import { BlockBuffers } from '../unixfs/block-buffers.ts'
+import { contentBytes } from '../unixfs/dag-source.ts'
 import { checkRange } from '../unixfs/raw-range.ts'
-import { fileSize, readFile } from '../unixfs/read.ts'
+import { loadFile, readFile, readLoaded } from '../unixfs/read.ts'
 import { type ContentParts, dagOptions, resolveContent } from './open-content.ts'
+
+type LoadedFile = Awaited<ReturnType<typeof loadFile>>
 
 /**
  * THE download: a CID with a path becomes verified bytes, as fast as they are taken. Nothing is read
@@ -30,30 +33,33 @@ async function* chunks(
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
   const cid = await resolveContent(parts, content, options)
-  const meter = new ProgressMeter(options.onProgress, await announcedBytes(parts, cid, options))
-  for await (const chunk of readFile(parts.blocks, cid, readOptions(parts, options))) {
-    meter.add(chunk.byteLength)
-    yield chunk
+  if (options.onProgress === undefined) {
+    yield* readFile(parts.blocks, cid, readOptions(parts, options))
+  } else {
+    yield* loadedChunks(
+      parts,
+      await loadFile(parts.blocks, cid, readOptions(parts, options)),
+      options,
+    )
   }
+}
+
+/** The chunks of a file whose root is loaded: its size is known, and told. */
+async function* loadedChunks(
+  parts: ContentParts,
+  root: LoadedFile,
+  options: DownloadOptions,
+): AsyncGenerator<Uint8Array> {
+  const meter = new ProgressMeter(options.onProgress, wantedBytes(root, options))
+  yield* metered(readLoaded(parts.blocks, root, readOptions(parts, options)), meter)
   meter.finish()
 }
 
-/** The bytes to come; looked up only for somebody who wants to know. */
-async function announcedBytes(
-  parts: ContentParts,
-  cid: CID,
-  options: DownloadOptions,
-): Promise<number | undefined> {
-  return options.onProgress === undefined ? undefined : wantedBytes(parts, cid, options)
-}
-
-async function wantedBytes(
-  parts: ContentParts,
-  cid: CID,
-  { offset = 0, length = Number.POSITIVE_INFINITY, signal }: DownloadOptions,
-): Promise<number> {
-  const size = await fileSize(parts.blocks, cid, dagOptions(parts, signal ? { signal } : {}))
-  return Math.max(0, Math.min(length, size - offset))
+function wantedBytes(
+  root: LoadedFile,
+  { offset = 0, length = Number.POSITIVE_INFINITY }: DownloadOptions,
+): number {
+  return Math.max(0, Math.min(length, contentBytes(root) - offset))
 }
 
 async function collect(
@@ -63,11 +69,12 @@ async function collect(
 ): Promise<Uint8Array> {
   checkRange(options)
   const cid = await resolveContent(parts, content, options)
-  const bytes = await wantedBytes(parts, cid, options)
+  const root = await loadFile(parts.blocks, cid, readOptions(parts, options))
+  const bytes = wantedBytes(root, options)
   checkCollected(cid, bytes, options.maxBytes)
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0
-  for await (const chunk of chunks(parts, cid, { ...options, reuseBuffers: true })) {
+  for await (const chunk of loadedChunks(parts, root, { ...options, reuseBuffers: true })) {
     all.set(chunk, filled)
     filled += chunk.byteLength
   }

@@ -1,8 +1,7 @@
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import type { BlockSource } from '../core/block-source.ts'
-import { parseTarget, type Target } from '../core/cid.ts'
+import { targetOf } from '../core/cid.ts'
 import type { ContentStat, DirectoryEntry, FolderEntry } from '../core/content.ts'
-import { PrsmError } from '../core/errors.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { ContentId, SignalOptions } from '../core/storage.ts'
 import { listEntries, walkFolder } from '../unixfs/directory.ts'
@@ -29,16 +28,6 @@ export async function resolveContent(
   throwIfCancelled(options.signal)
   const { cid } = await resolvePath(parts.blocks, targetOf(content), dagOptions(parts, options))
   return cid
-}
-
-/** A CID object may be of another copy of multiformats: a host application has its own. */
-function targetOf(content: ContentId): Target {
-  if (typeof content === 'string') return parseTarget(content)
-  const root = CID.asCID(content)
-  if (root !== null) return { root, path: [] }
-  throw new PrsmError('INVALID_CID', `a value of type ${typeof content} is no CID`, {
-    hint: 'give a CID, or its text with or without a path',
-  })
 }
 
 export async function statContent(

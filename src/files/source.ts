@@ -10,6 +10,7 @@ export type Content =
       readonly kind: 'file'
       readonly name: string
       readonly bytesTotal?: number
+      /** The pieces are not written to once they are given: they need no copy. */
       readonly handedOver?: boolean
       readonly content: AsyncIterable<Uint8Array>
     }
@@ -17,6 +18,7 @@ export type Content =
       readonly kind: 'directory'
       readonly name: string
       readonly bytesTotal?: number
+      readonly handedOver?: boolean
       readonly entries: AsyncIterable<FolderEntry>
     }
 
@@ -39,7 +41,7 @@ export async function openSource(
 
 async function openPath(path: string, options: OpenLocalOptions): Promise<Content> {
   const local = await openLocal(path, options)
-  if (local.kind === 'directory') return local
+  if (local.kind === 'directory') return { ...local, handedOver: true }
   const { name, bytes, content } = local
   return { kind: 'file', name, bytesTotal: bytes, handedOver: true, content }
 }

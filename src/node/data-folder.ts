@@ -1,7 +1,7 @@
 import { mkdir, readdir, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { toStorageError } from '../blocks/storage-errors.ts'
-import { PrsmError, systemCode } from '../core/errors.ts'
+import { isDiskFull, PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { type FolderLock, lockFolder } from '../db/lock.ts'
 import { type FormatStamp, readOrWriteStamp } from './format.ts'
@@ -68,10 +68,8 @@ async function makeFolder(path: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o700 })
     await readdir(path)
   } catch (cause) {
-    const code = systemCode(cause)
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
     throw new PrsmError(
-      full ? 'STORAGE_FULL' : 'STORAGE_IO',
+      isDiskFull(cause) ? 'STORAGE_FULL' : 'STORAGE_IO',
       `the data folder ${path} cannot be used: ${cause instanceof Error ? cause.message : cause}`,
       { cause, hint: 'choose a folder you may write to with PRSM_DATA_DIR' },
     )

@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { keyOf } from '../blocks/multihash.ts'
 import { limits } from '../core/limits.ts'
 import { type DagNode, memoryBytes } from './dag-node.ts'
 
@@ -8,6 +9,7 @@ import { type DagNode, memoryBytes } from './dag-node.ts'
  */
 export class NodeCache {
   readonly #maxBytes: number
+  /** By multihash: only dag-pb nodes have children, so that it names them in CIDs of any version. */
   readonly #nodes = new Map<string, { readonly node: DagNode; readonly bytes: number }>()
   #bytes = 0
 
@@ -46,10 +48,4 @@ export class NodeCache {
       return
     }
   }
-}
-
-/** Only dag-pb nodes have children, so that the multihash alone names them, in CIDs of any version. */
-function keyOf(cid: CID): string {
-  const { buffer, byteOffset, byteLength } = cid.multihash.bytes
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }

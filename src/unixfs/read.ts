@@ -43,13 +43,22 @@ export function readLoaded(
   return stoppable(options.signal, (signal) => readRoot(source, root, { ...options, signal }))
 }
 
+/** The root of the file `cid`, for its size and for `readLoaded`. Throws NOT_A_FILE. */
+export async function loadFile(
+  source: BlockSource,
+  cid: CID,
+  options: DagOptions = {},
+): Promise<RawNode | FileNode> {
+  return asFile(await loadNode(source, cid, options))
+}
+
 /** Content bytes of the file `cid`. Throws NOT_A_FILE. */
 export async function fileSize(
   source: BlockSource,
   cid: CID,
   options: DagOptions = {},
 ): Promise<number> {
-  return contentBytes(asFile(await loadNode(source, cid, options)))
+  return contentBytes(await loadFile(source, cid, options))
 }
 
 type RangeOptions = ReadOptions & { readonly signal: AbortSignal }
@@ -65,7 +74,7 @@ async function* readRange(
     if (bytes.byteLength > 0) yield bytes
     return
   }
-  yield* readRoot(source, asFile(await loadNode(source, cid, options)), options)
+  yield* readRoot(source, await loadFile(source, cid, options), options)
 }
 
 async function* readRoot(

@@ -4,21 +4,27 @@ import { emptyFolderLine, type ManifestLine, manifestSha256 } from '../core/mani
 import { fromSource } from '../files/from-source.ts'
 import { FileReader, type FileReaderInit } from './file-reader.ts'
 
+export type FolderToRead = {
+  /** As of a `FileToRead`, for every file in it. */
+  readonly handedOver?: boolean
+  readonly entries: AsyncIterable<FolderEntry>
+}
+
 /** A folder's entries on their way in, each file read as `FileReader` does, with the manifest kept. */
 export class FolderReader implements AsyncIterable<FolderEntry> {
-  readonly #entries: AsyncIterable<FolderEntry>
+  readonly #folder: FolderToRead
   readonly #init: FileReaderInit
   readonly #lines: ManifestLine[] = []
   readonly #folders = new Set<string>()
   readonly #parents = new Set<string>()
 
-  constructor(entries: AsyncIterable<FolderEntry>, init: FileReaderInit) {
-    this.#entries = entries
+  constructor(folder: FolderToRead, init: FileReaderInit) {
+    this.#folder = folder
     this.#init = init
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FolderEntry> {
-    for await (const entry of fromSource(this.#entries)) {
+    for await (const entry of fromSource(this.#folder.entries)) {
       checkEntry(entry)
       this.#noteParents(entry.path)
       if (entry.kind === 'directory') this.#folders.add(entry.path)
@@ -34,7 +40,9 @@ export class FolderReader implements AsyncIterable<FolderEntry> {
 
   async *#read(entry: FolderEntry & { kind: 'file' }): AsyncGenerator<Uint8Array> {
     const { path, size, content } = entry
-    using reader = new FileReader({ name: path, bytesTotal: size, content }, this.#init)
+    const { handedOver = false } = this.#folder
+    const file = { name: path, bytesTotal: size, handedOver, content }
+    using reader = new FileReader(file, this.#init)
     yield* reader
     this.#lines.push({ path, sha256: await reader.sha256() })
   }

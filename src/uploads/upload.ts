@@ -78,7 +78,7 @@ async function store(lease: Lease, content: Content, reading: FileReaderInit): P
     const { cid, bytes } = await importFile(blocks, reader, { ...options, handedOver: true })
     return { cid, bytes, sha256: await reader.sha256(cid) }
   }
-  const reader = new FolderReader(content.entries, reading)
+  const reader = new FolderReader(content, reading)
   const { cid, bytes } = await importFolder(blocks, reader, { ...options, handedOver: true })
   return { cid, bytes, sha256: reader.sha256() }
 }

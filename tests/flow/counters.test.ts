@@ -22,3 +22,14 @@ it('counts the blocks it stores and reads, and their bytes', async () => {
   expect(await value('prsm_blocks_read_total')).toBeGreaterThanOrEqual(4)
   expect(await value('prsm_block_bytes_read_total')).toBeGreaterThan(3 * 1024 * 1024)
 })
+
+it('reads a file of one block once, also where its size is asked for first', async () => {
+  await using node = await createStorageNode({ storage: 'memory' })
+  const { cid } = await node.upload('one block')
+  const reads = async () => (await node.metrics.blocksRead.get()).values[0]?.value ?? 0
+  const before = await reads()
+  await node.download(cid).bytes()
+  expect(await reads()).toBe(before + 1)
+  for await (const _chunk of node.download(cid, { onProgress: () => {} }));
+  expect(await reads()).toBe(before + 2)
+})

@@ -1,5 +1,8 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createStorageNode, type FolderEntry, type StorageNode } from '../../src/index.ts'
+import { temporaryFolder } from '../support/block-store.ts'
 import { inPieces, MIB, noise, sameBytes } from '../support/content.ts'
 import { codeOf, failureOf } from '../support/failure.ts'
 
@@ -166,4 +169,18 @@ describe('the list of uploads', () => {
     }
     expect(await node.list({ before: 0 })).toEqual({ uploads: [] })
   })
+})
+
+it('stores large files of a folder on the disk, and gives them back as they were', async () => {
+  await using folder = await temporaryFolder()
+  await using node = await createStorageNode({ storage: 'memory' })
+  const source = join(folder.path, 'source')
+  await mkdir(source)
+  const contents = [3 * MIB, 9 * MIB + 5, MIB].map((bytes, seed) => noise(bytes, seed))
+  await Promise.all(contents.map((bytes, index) => writeFile(join(source, `file-${index}`), bytes)))
+  const { cid } = await node.upload({ path: source })
+  for (const [index, bytes] of contents.entries()) {
+    const out = await node.download(`${cid}/file-${index}`).bytes()
+    expect(Buffer.compare(out, bytes)).toBe(0)
+  }
 })

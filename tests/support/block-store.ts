@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { base32upper } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { type BlockStore, openBlockStore } from '../../src/blocks/block-store.ts'
@@ -59,4 +60,17 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 export function rawCid(bytes: Uint8Array): CID {
   const digest = createHash('sha256').update(bytes).digest()
   return CID.createV1(RAW, Digest.create(0x12, digest))
+}
+
+/** The name of the file that holds these bytes. */
+export function blockFileName(bytes: Uint8Array): string {
+  return `${base32upper.encode(rawCid(bytes).multihash.bytes)}.data`
+}
+
+/** Paths of all block files. */
+export async function blockFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(join(folder, 'blocks'), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
 }
