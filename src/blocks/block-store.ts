@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import type { BlockSource, GetOptions, Part } from '../core/block-source.ts'
+import type { GetOptions, LocalBlocks, Part } from '../core/block-source.ts'
 import { RAW } from '../core/cid.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
@@ -64,7 +64,7 @@ export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> 
  * Blocks by their multihash, durable and checked. What is put is stored under a lease; what is read
  * is verified, whole blocks against their CID, parts against the checksums of their segments.
  */
-export class BlockStore implements BlockSource, AsyncDisposable {
+export class BlockStore implements LocalBlocks, AsyncDisposable {
   readonly #db: Database
   readonly #files: FileBlocks | undefined
   readonly #intake: Intake
@@ -111,6 +111,14 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     if (inlineBlock(cid) !== undefined || this.#intake.find(keyOf(cid)) !== undefined) return true
     const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     return row !== undefined && row.place !== ABSENT
+  }
+
+  async size(cid: CID): Promise<number> {
+    const held = inlineBlock(cid)?.byteLength ?? this.#intake.find(keyOf(cid))?.size
+    if (held !== undefined) return held
+    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    if (row !== undefined && row.place !== ABSENT) return row.size
+    throw notStored(cid)
   }
 
   async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
@@ -278,7 +286,7 @@ export class BlockStore implements BlockSource, AsyncDisposable {
     if (content?.place === FILE) return content
     const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     if (row === undefined || row.place === ABSENT) {
-      throw new PrsmError('CONTENT_NOT_FOUND', `block ${cid} is not stored here`)
+      throw notStored(cid)
     }
     if (row.place === FILE && row.directory !== null && row.segments !== null) {
       return { size: row.size, directory: row.directory, segments: row.segments }
@@ -340,6 +348,10 @@ function join(pending: Pending, { cid, links }: Put): Admission | undefined {
   if (!known && pending.taken) return undefined
   if (!known) pending.links.set(cid.code, links)
   return { pending, fresh: false }
+}
+
+function notStored(cid: CID): PrsmError {
+  return new PrsmError('CONTENT_NOT_FOUND', `block ${cid} is not stored here`)
 }
 
 function slice(cid: CID, bytes: Uint8Array, part: Part): Uint8Array {

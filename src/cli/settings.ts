@@ -13,6 +13,13 @@ export const daemonFlags = [
   'dataDir',
   'listen',
   'maxFileSize',
+  'network',
+  'swarmListen',
+  'peers',
+  'gatewayListen',
+  'cacheSize',
+  'timeout',
+  'keepFetched',
   'log',
   'config',
 ] as const satisfies readonly SettingName[]

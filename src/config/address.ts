@@ -8,21 +8,41 @@ const LISTEN = /^(?:\[([\da-f:.]+)\]|([^:[\]/]*)):(\d{1,5})$/i
 
 /** Reads `host:port`, `:port` (127.0.0.1) or `[::1]:port`; loopback only. Throws INVALID_INPUT. */
 export function parseListen(text: string): ListenAddress {
+  const address = parseAnyListen(text)
+  if (isLoopbackName(address.host)) return address
+  throw new PrsmError('INVALID_INPUT', `${address.host} is not a loopback address`, {
+    hint: 'this version serves its own machine only: use 127.0.0.1, [::1] or localhost',
+  })
+}
+
+/** The same for a server that may be reached from elsewhere. */
+export function parseAnyListen(text: string): ListenAddress {
   const [, bracketed, plain, digits] = LISTEN.exec(text.trim()) ?? []
   const host = bracketed ?? (plain || '127.0.0.1')
   if (digits === undefined) throw notAnAddress(text, 'write host:port, as in 127.0.0.1:8000')
   if (Number(digits) > 65_535) throw notAnAddress(text, 'a port is 0 to 65535')
-  if (!isLoopbackName(host)) {
-    throw new PrsmError('INVALID_INPUT', `${host} is not a loopback address`, {
-      hint: 'this version serves its own machine only: use 127.0.0.1, [::1] or localhost',
-    })
-  }
   return { host, port: Number(digits) }
 }
 
 /** `host:port` as `parseListen` reads it. */
 export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Reads multiaddrs, separated by commas or spaces; none is an empty list. Throws INVALID_INPUT. */
+export function parseMultiaddrs(text: string): readonly string[] {
+  const addresses = text.split(/[\s,]+/).filter((each) => each !== '')
+  const bad = addresses.find((each) => !/^(\/[^/]+)+$/.test(each))
+  if (bad === undefined) return addresses
+  throw notAnAddress(bad, 'write a multiaddr, as in /ip4/127.0.0.1/tcp/4001')
+}
+
+/** The same for peers: each ends in `/p2p/` and the peer's ID. */
+export function parsePeers(text: string): readonly string[] {
+  const peers = parseMultiaddrs(text)
+  const bad = peers.find((each) => !/\/p2p\/[1-9A-Za-z]+$/.test(each))
+  if (bad === undefined) return peers
+  throw notAnAddress(bad, 'write an address of `prsm id`, as in /ip4/127.0.0.1/tcp/4001/p2p/12D3…')
 }
 
 /** Reads the URL of a daemon: http or https, without path or query. Throws INVALID_INPUT. */

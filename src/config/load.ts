@@ -51,6 +51,16 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
       dataDir,
       api: values.listen,
       maxFileBytes: values.maxFileSize,
+      network:
+        values.network === 'off' ? null : { listen: values.swarmListen, peers: values.peers },
+      gateway: values.gatewayListen,
+      cacheBytes: values.cacheSize * 1024 * 1024,
+      timeoutMs: values.timeout * 1000,
+      keepFetched: values.keepFetched,
+      defaulted: {
+        swarm: origins.swarmListen === 'default',
+        gateway: origins.gatewayListen === 'default',
+      },
       log: values.log,
       daemonUrl: values.api,
     },

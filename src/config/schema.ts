@@ -2,9 +2,20 @@ import { isAbsolute } from 'node:path'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { parseLogSpec } from '../core/log-spec.ts'
-import { formatListen, parseDaemonUrl, parseListen } from './address.ts'
+import type { NetworkOptions } from '../core/network.ts'
+import {
+  formatListen,
+  type ListenAddress,
+  parseAnyListen,
+  parseDaemonUrl,
+  parseListen,
+  parseMultiaddrs,
+  parsePeers,
+} from './address.ts'
 import { fromText, setting, type ValuesOf } from './setting.ts'
 import { formatSize, sizeParser } from './size.ts'
+
+const MIB = 1024 * 1024
 
 /** Every setting there is. One more line here is a variable, a key, a flag and a row in the docs. */
 export const settings = {
@@ -40,6 +51,79 @@ export const settings = {
     unit: 'size',
     meaning: 'the largest file that is stored, at every door; 0: no limit but the disk',
     show: formatSize,
+  }),
+  network: setting({
+    key: 'network.mode',
+    variable: 'PRSM_NETWORK',
+    flag: '--network MODE',
+    type: fromText(oneOf('on', 'off')),
+    fallback: 'on',
+    unit: '`on` or `off`',
+    meaning: 'exchange blocks with peers; `off` starts nothing of it and asks nobody',
+    show: String,
+  }),
+  swarmListen: setting({
+    key: 'network.listen',
+    variable: 'PRSM_SWARM_LISTEN',
+    flag: '--swarm-listen MULTIADDRS',
+    type: fromText(parseMultiaddrs),
+    fallback: ['/ip4/127.0.0.1/tcp/4001'],
+    unit: 'multiaddrs',
+    meaning:
+      'where peers reach this node, with commas between; beyond this machine only when said: `/ip4/0.0.0.0/tcp/4001`; empty: nowhere',
+    show: formatList,
+  }),
+  peers: setting<readonly string[]>({
+    key: 'network.peers',
+    variable: 'PRSM_PEERS',
+    flag: '--peers MULTIADDRS',
+    type: fromText(parsePeers),
+    fallback: [],
+    fallbackText: 'none',
+    unit: 'multiaddrs',
+    meaning: 'peers to stay connected to, with commas between: what `prsm id` prints on their side',
+    show: formatList,
+  }),
+  gatewayListen: setting({
+    key: 'gateway.listen',
+    variable: 'PRSM_GATEWAY_LISTEN',
+    flag: '--gateway-listen ADDRESS',
+    type: fromText(parseGateway),
+    fallback: { host: '127.0.0.1', port: 8080 },
+    unit: '`host:port` or `off`',
+    meaning:
+      'where the read-only IPFS gateway listens; beyond this machine only when said: `0.0.0.0:8080`; `off`: nowhere',
+    show: (value: ListenAddress | null) => (value === null ? 'off' : formatListen(value)),
+  }),
+  cacheSize: setting({
+    key: 'cacheSizeMb',
+    variable: 'PRSM_IPFS_CACHE_SIZE_MB',
+    flag: '--cache-size-mb N',
+    type: fromText(countParser('a number of MiB')),
+    fallback: limits.cacheBytes / MIB,
+    unit: 'MiB',
+    meaning: 'memory for blocks that are read again; 0: none',
+    show: String,
+  }),
+  timeout: setting({
+    key: 'timeoutSeconds',
+    variable: 'PRSM_IPFS_TIMEOUT',
+    flag: '--timeout SECONDS',
+    type: fromText(countParser('a number of seconds', 1)),
+    fallback: limits.retrievalIdleMs / 1000,
+    unit: 'seconds',
+    meaning: 'how long a block may go without progress while peers are asked for it',
+    show: String,
+  }),
+  keepFetched: setting({
+    key: 'keepFetched',
+    variable: 'PRSM_KEEP_FETCHED',
+    flag: '--keep-fetched POLICY',
+    type: fromText(oneOf('cache', 'none')),
+    fallback: 'cache',
+    unit: '`cache` or `none`',
+    meaning: 'what peers sent is stored until it is collected (`cache`), or not stored (`none`)',
+    show: String,
   }),
   log: setting({
     key: 'log',
@@ -88,10 +172,46 @@ export type Config = {
   readonly api: { readonly host: string; readonly port: number }
   /** Bytes of one file; 0: no limit. */
   readonly maxFileBytes: number
+  /** Null: no network node is started. */
+  readonly network: Required<NetworkOptions> | null
+  /** Null: no gateway. */
+  readonly gateway: ListenAddress | null
+  /** Bytes of blocks kept in memory. */
+  readonly cacheBytes: number
+  /** Milliseconds a block may go without progress. */
+  readonly timeoutMs: number
+  readonly keepFetched: 'cache' | 'none'
+  /** Settings nobody gave: where a port of them is taken, a free one will do. */
+  readonly defaulted: { readonly swarm: boolean; readonly gateway: boolean }
   /** What `parseLogSpec` reads. */
   readonly log: string
   /** Origin (`http://host:port`) of the daemon the command line was told to talk to. */
   readonly daemonUrl: string | undefined
+}
+
+function formatList(list: readonly string[]): string {
+  return list.length === 0 ? 'none' : list.join(',')
+}
+
+function parseGateway(text: string): ListenAddress | null {
+  return text.trim() === 'off' ? null : parseAnyListen(text)
+}
+
+/** Reads one of some words. */
+function oneOf<W extends string>(...words: readonly W[]): (text: string) => W {
+  return (text) => {
+    const found = words.find((word) => word === text.trim().toLowerCase())
+    if (found !== undefined) return found
+    throw new PrsmError('INVALID_INPUT', `not one of ${words.join(', ')}: ${JSON.stringify(text)}`)
+  }
+}
+
+function countParser(what: string, least = 0): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d{1,9}$/.test(text.trim()) && value >= least) return value
+    throw new PrsmError('INVALID_INPUT', `not ${what} from ${least} up: ${JSON.stringify(text)}`)
+  }
 }
 
 function checkedLogSpec(text: string): string {

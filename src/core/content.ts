@@ -88,3 +88,25 @@ export type NodeStatus = {
   /** Bytes of the files uploaded, each counted as often as it was uploaded. */
   readonly uploadBytes: number
 }
+
+/** One root of an imported CAR. */
+export type ImportedRoot = {
+  readonly cid: string
+  /** True when all blocks below it are stored here. */
+  readonly complete: boolean
+  /** True when it is kept from collection now. */
+  readonly pinned: boolean
+  /** The first blocks found missing, at most ten; empty when complete. */
+  readonly missing: readonly string[]
+}
+
+export type ImportResult = {
+  readonly roots: readonly ImportedRoot[]
+  /** Blocks in the archive, one that stands twice counted twice; and their bytes. */
+  readonly blocks: number
+  readonly bytes: number
+  /** Bytes of blocks that had to be stored, and of those that were there. */
+  readonly newBytes: number
+  readonly reusedBytes: number
+  readonly durationMs: number
+}

@@ -43,6 +43,44 @@ export const limits = {
   maxIdentityBytes: 128,
   /** Bytes of blocks an import has handed to the store and not yet got its answer for. */
   importAheadBytes: 4 * MIB,
+  /** Bytes of blocks kept in memory for the next reader. `PRSM_IPFS_CACHE_SIZE_MB`; 0 keeps none. */
+  cacheBytes: 100 * MIB,
+  /** Milliseconds a block may go without progress while others are asked for it. `PRSM_IPFS_TIMEOUT`. */
+  retrievalIdleMs: 60_000,
+  /** Milliseconds for which 'nobody has it' is remembered, and how many CIDs it is remembered of. */
+  missedMs: 2_000,
+  maxMissed: 10_000,
+  /** Links a walk over a DAG (a CAR out, a completeness check) holds to be visited. */
+  maxWalkLinks: 1_000_000,
+  /** Bytes of the header of a CAR, which names its roots, and roots of one CAR that are rooted. */
+  maxCarHeaderBytes: 1 * MIB,
+  maxCarRoots: 1_000,
+  /** Requests the gateway answers at a time; more are told to come back (429). */
+  gatewayRequests: 256,
+  gatewayRetryAfterSeconds: 5,
+  /** Milliseconds a gateway answer may go without a byte taken by its client. */
+  gatewayIdleMs: 60_000,
+  /** Entries of a folder that a page of the gateway lists. */
+  gatewayListedEntries: 10_000,
+  /** Ranges one request may name, and bytes of a DAG-JSON or DAG-CBOR block that is converted. */
+  maxRanges: 100,
+  maxConvertedBytes: 2 * MIB,
+  /** Connections to peers, both ways together, and those that wait to be let in. */
+  maxConnections: 300,
+  maxPendingConnections: 64,
+  /** Peers of the configuration that are kept connected. */
+  maxKeptPeers: 256,
+  /** Milliseconds before a kept peer is dialled again: doubled each time, with jitter, up to the second. */
+  redialMs: 500,
+  maxRedialMs: 60_000,
+  /** Milliseconds a dial may take. */
+  dialMs: 10_000,
+  /** Wants a peer may have with us, and blocks we ask one peer for at a time. */
+  maxPeerWants: 1024,
+  maxWantsAhead: 512,
+  /** Bytes of blocks loaded for one peer and not sent yet, and for all peers. */
+  peerServingBytes: 16 * MIB,
+  servingBytes: 64 * MIB,
   /** Bytes `.bytes()` collects when the caller names no `maxBytes`. */
   collectBytes: 256 * MIB,
   /** Rows a page of a list may have, and has when nobody says. */

@@ -3,12 +3,14 @@ import type {
   ContentStat,
   DirectoryEntry,
   FolderEntry,
+  ImportResult,
   ListOptions,
   NodeStatus,
   OnProgress,
   UploadPage,
   UploadResult,
 } from './content.ts'
+import type { NodeIdentity, PeerConnection } from './network.ts'
 
 /** Bytes as they come: a string is UTF-8 text. */
 export type ByteSource =
@@ -50,6 +52,8 @@ export type DownloadOptions = {
   readonly length?: number
   /** Each chunk is the caller's only until he asks for the next one: spares memory where chunks are passed on. */
   readonly reuseBuffers?: boolean
+  /** Ask no peer: what is not stored here is CONTENT_NOT_FOUND at once. */
+  readonly offline?: boolean
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -61,6 +65,8 @@ export interface Download extends AsyncIterable<Uint8Array> {
 }
 
 export type DownloadToOptions = {
+  /** Ask no peer. */
+  readonly offline?: boolean
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -81,6 +87,19 @@ export type ContentId = string | CID
 
 export type SignalOptions = { readonly signal?: AbortSignal }
 
+/** `offline`: ask no peer. */
+export type ReadOptions = SignalOptions & { readonly offline?: boolean }
+
+/** A CAR archive: its bytes as they come, or a file (`{ path }` or a `file:` URL). */
+export type CarSource = ByteSource | URL | { readonly path: string }
+
+export type ImportOptions = {
+  /** False leaves what was imported to the next collection. Default true. */
+  readonly pin?: boolean
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
 /** What a node does; its HTTP client has the same methods. All reject with `PrsmError`. */
 export interface Storage {
   upload(source: UploadSource, options?: UploadOptions): Promise<UploadResult>
@@ -91,10 +110,23 @@ export interface Storage {
     path: string,
     options?: DownloadToOptions,
   ): Promise<DownloadToResult>
-  stat(content: ContentId, options?: SignalOptions): Promise<ContentStat>
+  stat(content: ContentId, options?: ReadOptions): Promise<ContentStat>
   /** The entries of a directory, one by one; of a file: NOT_A_DIRECTORY. */
-  ls(content: ContentId, options?: SignalOptions): AsyncIterable<DirectoryEntry>
+  ls(content: ContentId, options?: ReadOptions): AsyncIterable<DirectoryEntry>
   /** Uploads, newest first. */
   list(options?: ListOptions): Promise<UploadPage>
   status(): Promise<NodeStatus>
+  /**
+   * Stores the blocks of a CAR (v1, or the payload of a v2), each verified, and roots its roots. A root
+   * whose DAG has blocks missing is told as incomplete and not rooted. Throws CAR_INVALID.
+   */
+  importCar(source: CarSource, options?: ImportOptions): Promise<ImportResult>
+  /** Who this node is on the network. Throws NETWORK_OFF. */
+  id(options?: SignalOptions): Promise<NodeIdentity>
+  /** The connections to other nodes. Throws NETWORK_OFF. */
+  peers(options?: SignalOptions): Promise<readonly PeerConnection[]>
+  /** Connects to a peer by a multiaddr that ends in `/p2p/ID`. Throws PEER_UNREACHABLE, INVALID_INPUT, NETWORK_OFF. */
+  connectPeer(address: string, options?: SignalOptions): Promise<PeerConnection>
+  /** Ends the connections to a peer; one that is not connected: PEER_UNREACHABLE. A kept one is left alone until it is connected again by hand, or the node starts anew. */
+  disconnectPeer(id: string, options?: SignalOptions): Promise<void>
 }

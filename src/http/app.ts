@@ -5,12 +5,12 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { REQUEST_ID_HEADER } from '../api/schemas.ts'
 import { PrsmError, toPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { Exchange } from '../web/exchange.ts'
+import type { RunningRequests } from '../web/running-requests.ts'
 import { answerClientError } from './client-error.ts'
-import { Exchange } from './exchange.ts'
 import { checkSource } from './loopback.ts'
 import { type RefusalParts, refuse } from './refusal.ts'
 import { type RequestLogParts, recordAtEnd } from './request-log.ts'
-import type { RunningRequests } from './running-requests.ts'
 import { formLimits } from './upload-form.ts'
 
 declare module 'fastify' {

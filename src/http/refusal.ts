@@ -1,7 +1,7 @@
 import { PROBLEM_JSON } from '../api/schemas.ts'
 import { type PrsmError, toPrsmError } from '../core/errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { type Exchange, reasonOf } from './exchange.ts'
+import { type Exchange, reasonOf } from '../web/exchange.ts'
 import { fromFramework, problemOf } from './problem.ts'
 
 export type RefusalBounds = {

@@ -1,6 +1,6 @@
 import { abortable } from '../core/abortable.ts'
 import { PrsmError } from '../core/errors.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from '../web/exchange.ts'
 
 export type BodyBounds = {
   /** Bytes the body may have; 0 = as many as come. */

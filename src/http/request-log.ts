@@ -1,6 +1,6 @@
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from '../web/exchange.ts'
 import { statusOf } from './status.ts'
 
 export type RequestLogParts = { readonly log: Logger; readonly metrics: Metrics }

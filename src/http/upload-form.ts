@@ -2,7 +2,7 @@ import type { Multipart, MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { abortable } from '../core/abortable.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from '../web/exchange.ts'
 import {
   type BodyBounds,
   checkSize,

@@ -1,8 +1,8 @@
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { toPrsmError } from '../core/errors.ts'
 
 /** What `ipfs_operations_total` tells apart. */
-export type Operation = 'upload' | 'download' | 'stat' | 'ls' | 'walk' | 'list'
+export type Operation = 'upload' | 'download' | 'stat' | 'ls' | 'walk' | 'list' | 'import'
 
 /** The counters of one node, in a registry of its own. Names are part of the interface (`docs/`). */
 export type Metrics = {
@@ -18,6 +18,22 @@ export type Metrics = {
   /** `route` is the pattern of the route, never the path that was asked for. */
   readonly httpRequests: Counter<'method' | 'route' | 'status'>
   readonly httpSeconds: Histogram<'method' | 'route'>
+  readonly cacheHits: Counter
+  readonly cacheMisses: Counter
+  /** Blocks that came from others. `source` is the name of the fetcher: `peers`. */
+  readonly fetchedBlocks: Counter<'source'>
+  readonly fetchedBytes: Counter<'source'>
+  /** `reason`: `missing`, `timeout`, `corrupt`, `cancelled`, `error`. */
+  readonly fetchFailures: Counter<'source' | 'reason'>
+  readonly fetchSeconds: Histogram<'source'>
+  /** Blocks and bytes that peers got from us. */
+  readonly servedBlocks: Counter
+  readonly servedBytes: Counter
+  /** `format` is `file`, `directory`, `raw`, `car`, `tar`, `dag-json`, …, or `error`. */
+  readonly gatewayRequests: Counter<'format' | 'status'>
+  readonly gatewaySeconds: Histogram<'format'>
+  readonly gatewayBytes: Counter<'format'>
+  readonly gatewayRunning: Gauge
 }
 
 const KIB = 1024
@@ -69,6 +85,66 @@ export function createMetrics(): Metrics {
       help: 'From the head of a request to the end of its answer.',
       labelNames: ['method', 'route'],
       buckets: SECONDS,
+      registers,
+    }),
+    ...retrievalMetrics(registry),
+    ...gatewayMetrics(registry),
+  }
+}
+
+function retrievalMetrics(registry: Registry) {
+  const registers = [registry]
+  const count = (name: string, help: string) => new Counter({ name, help, registers })
+  const bySource = (name: string, help: string) =>
+    new Counter({ name, help, labelNames: ['source'], registers })
+  return {
+    cacheHits: count('ipfs_cache_hits_total', 'Blocks found in the memory cache.'),
+    cacheMisses: count('ipfs_cache_misses_total', 'Blocks that were not in the memory cache.'),
+    fetchedBlocks: bySource('prsm_fetched_blocks_total', 'Blocks that others sent, verified.'),
+    fetchedBytes: bySource('prsm_fetched_bytes_total', 'Bytes of blocks that others sent.'),
+    fetchFailures: new Counter({
+      name: 'prsm_fetch_failures_total',
+      help: 'Blocks that could not be had, by the reason.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    fetchSeconds: new Histogram({
+      name: 'prsm_fetch_duration_seconds',
+      help: 'From the question for a block to its arrival.',
+      labelNames: ['source'],
+      buckets: SECONDS,
+      registers,
+    }),
+    servedBlocks: count('prsm_served_blocks_total', 'Blocks sent to peers.'),
+    servedBytes: count('prsm_served_bytes_total', 'Bytes of blocks sent to peers.'),
+  }
+}
+
+function gatewayMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    gatewayRequests: new Counter({
+      name: 'prsm_gateway_requests_total',
+      help: 'Requests to the gateway, answered or given up.',
+      labelNames: ['format', 'status'],
+      registers,
+    }),
+    gatewaySeconds: new Histogram({
+      name: 'prsm_gateway_request_duration_seconds',
+      help: 'From the head of a request to the gateway to the end of its answer.',
+      labelNames: ['format'],
+      buckets: SECONDS,
+      registers,
+    }),
+    gatewayBytes: new Counter({
+      name: 'prsm_gateway_bytes_total',
+      help: 'Bytes of answers that the gateway sent.',
+      labelNames: ['format'],
+      registers,
+    }),
+    gatewayRunning: new Gauge({
+      name: 'prsm_gateway_requests_running',
+      help: 'Requests the gateway is answering.',
       registers,
     }),
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isKnown, rangeStands } from '../../src/http/conditions.ts'
-import { attachment } from '../../src/http/content-disposition.ts'
+import { isKnown, rangeStands } from '../../src/web/conditions.ts'
+import { attachment } from '../../src/web/content-disposition.ts'
 import { targetOfUrl } from '../../src/http/content-path.ts'
 import { parseRange } from '../../src/http/range.ts'
 

@@ -6,7 +6,7 @@ import { PrsmError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { UploadOptions, UploadSource } from '../../core/storage.ts'
 import { unpackTar } from '../../files/tar.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange } from '../../web/exchange.ts'
 import { FORM, type MediaType, mediaTypeOf } from '../media-type.ts'
 import { parseQuery } from '../query.ts'
 import {

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { Server } from 'node:http'
 import { PrsmError, systemCode } from '../core/errors.ts'
 import { isLoopbackName } from '../core/loopback.ts'
 
@@ -14,15 +14,22 @@ export function loopbackHost(host: string): string {
   })
 }
 
+/** A server that can be told to listen: Fastify, or one of `node:http` in a few lines. */
+export type Listener = {
+  readonly server: Server
+  listen(address: Address): Promise<unknown>
+  close(): Promise<unknown>
+}
+
 /** Opens the port. Throws ADDRESS_IN_USE, and CONFIG_INVALID where this process may not listen. */
-export async function listen(app: FastifyInstance, { host, port }: Address): Promise<Address> {
+export async function listen(listener: Listener, { host, port }: Address): Promise<Address> {
   try {
-    await app.listen({ host, port })
+    await listener.listen({ host, port })
   } catch (cause) {
-    await app.close()
+    await listener.close()
     throw listenError({ host, port }, cause)
   }
-  const address = app.server.address()
+  const address = listener.server.address()
   return { host, port: typeof address === 'object' && address ? address.port : port }
 }
 
