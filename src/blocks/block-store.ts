@@ -3,20 +3,22 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import type { GetOptions, LocalBlocks, Part } from '../core/block-source.ts'
 import { RAW } from '../core/cid.ts'
-import { PrsmError, systemCode } from '../core/errors.ts'
+import { PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
-import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, recordDamage } from './block-index.ts'
+import { ABSENT, type BlockRow, blockIndex, FILE, INLINE } from './block-index.ts'
+import { BlockReader } from './block-reader.ts'
+import { Damage } from './damage.ts'
+import { descriptorLimit } from './descriptor-limit.ts'
 import { FileBlocks } from './file-blocks.ts'
+import { IndexReader } from './index-reader.ts'
 import { Intake } from './intake.ts'
 import { type Admission, Lease } from './lease.ts'
 import { linksOf } from './links.ts'
-import { inlineBlock, keyOf, matches } from './multihash.ts'
+import { keyOf } from './multihash.ts'
 import { createPending, type Pending } from './pending.ts'
-import { cover, segmentsMatch } from './segments.ts'
 import { toStorageError } from './storage-errors.ts'
 
 export type BlockStoreInit = {
@@ -29,6 +31,10 @@ export type BlockStoreInit = {
   /** Files written at the same time. Default 2: a host app's thread pool has four threads. */
   readonly writers?: number
   readonly metrics?: BlockMetrics
+  /** Called when a block that was not here is durable. Has to be quick; what it throws is dropped. */
+  readonly onStored?: (cid: CID) => void
+  /** Block files that may stay open for the next reader. Default: `limits.openBlockFiles`, or a quarter of what the process may have. */
+  readonly openFiles?: number
 }
 
 /** What the store counts; of a part of a block its segments. */
@@ -46,6 +52,7 @@ export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> 
     files,
     locate: (cid) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory ?? undefined,
     last: blockIndex.lastDirectory(db.reader),
+    openFiles: init.openFiles ?? Math.min(limits.openBlockFiles, Math.floor(descriptorLimit() / 4)),
   })
   try {
     await blocks.open()
@@ -68,27 +75,30 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   readonly #db: Database
   readonly #files: FileBlocks | undefined
   readonly #intake: Intake
+  readonly #damage: Damage
+  readonly #reader: BlockReader
   readonly #metrics: BlockMetrics | undefined
+  readonly #onStored: ((cid: CID) => void) | undefined
   readonly #inlineBytes: number
   readonly #epoch: number
-  /** Rows that a read found damaged and whose mark is not in the index yet. */
-  readonly #suspects = new Set<number>()
   #closed = false
-  #reading = 0
-  #idle: (() => void) | undefined
 
   constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
-    this.#db = init.db
+    const { db, metrics, writers = 2 } = init
+    this.#db = db
     this.#files = files
-    this.#metrics = init.metrics
-    this.#epoch = blockIndex.meta(init.db.reader, 'epoch')
+    this.#metrics = metrics
+    this.#onStored = init.onStored
+    this.#epoch = blockIndex.meta(db.reader, 'epoch')
     this.#inlineBytes =
       files === undefined ? limits.maxBlockBytes : (init.inlineBytes ?? limits.inlineBlockBytes)
-    this.#intake = new Intake({
-      db: init.db,
-      files,
-      epoch: this.#epoch,
-      writers: init.writers ?? 2,
+    const intake = new Intake({ db, files, epoch: this.#epoch, writers })
+    const damage = new Damage(db)
+    this.#intake = intake
+    this.#damage = damage
+    this.#reader = new BlockReader({
+      ...{ files, intake, damage, metrics },
+      index: new IndexReader(db.reader),
     })
   }
 
@@ -108,48 +118,19 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   }
 
   has(cid: CID): boolean {
-    if (inlineBlock(cid) !== undefined || this.#intake.find(keyOf(cid)) !== undefined) return true
-    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
-    return row !== undefined && row.place !== ABSENT
+    return this.#reader.has(cid)
   }
 
-  async size(cid: CID): Promise<number> {
-    const held = inlineBlock(cid)?.byteLength ?? this.#intake.find(keyOf(cid))?.size
-    if (held !== undefined) return held
-    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
-    if (row !== undefined && row.place !== ABSENT) return row.size
-    throw notStored(cid)
+  size(cid: CID, options?: GetOptions): Promise<number> {
+    return this.#reader.size(cid, options)
   }
 
-  async get(cid: CID, options: GetOptions = {}): Promise<Uint8Array> {
-    throwIfCancelled(options.signal)
-    const held = inlineBlock(cid) ?? this.#heldBytes(cid)
-    if (held !== undefined) return held
-    const place = this.#locate(cid)
-    const bytes =
-      'bytes' in place
-        ? place.bytes
-        : await this.#readFile(cid, place, { ...options, offset: 0, length: place.size })
-    if (!matches(cid, bytes)) throw this.#damaged(cid, 'its bytes do not hash to its CID')
-    this.#countRead(bytes)
-    return bytes
+  get(cid: CID, options?: GetOptions): Promise<Uint8Array> {
+    return this.#reader.get(cid, options)
   }
 
-  async getPart(cid: CID, part: Part, options: GetOptions = {}): Promise<Uint8Array> {
-    throwIfCancelled(options.signal)
-    const held = inlineBlock(cid) ?? this.#heldBytes(cid)
-    if (held !== undefined) return slice(cid, held, part)
-    const place = this.#locate(cid)
-    if ('bytes' in place) return slice(cid, await this.get(cid), part)
-    assertInside(cid, place.size, part)
-    const covering = cover(part, place.size)
-    const bytes = await this.#readFile(cid, place, { ...options, ...covering })
-    if (!segmentsMatch(bytes, covering.offset, place.segments)) {
-      throw this.#damaged(cid, 'a segment does not agree with its checksum')
-    }
-    this.#countRead(bytes)
-    const start = part.offset - covering.offset
-    return bytes.subarray(start, start + part.length)
+  getPart(cid: CID, part: Part, options?: GetOptions): Promise<Uint8Array> {
+    return this.#reader.getPart(cid, part, options)
   }
 
   /** CIDs of all stored blocks, with the raw codec: the index knows multihashes. */
@@ -176,7 +157,9 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     }
     const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     if (row === undefined || row.place === ABSENT) return
-    await this.#intake.remove(createPending({ cid, key, size: 0, deleting: true }), row)
+    const removed = this.#intake.remove(createPending({ cid, key, size: 0, deleting: true }), row)
+    this.#files?.opened.forget(key)
+    await removed
   }
 
   async #admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
@@ -205,18 +188,16 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await this.#intake.drain()
-    if (this.#reading === 0) return
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve
-    })
+    await this.#reader[Symbol.asyncDispose]()
   }
 
   #store({ cid, bytes, links }: Put, row: BlockRow | undefined): Pending {
-    if (row !== undefined) this.#suspects.delete(row.id)
+    const key = keyOf(cid)
+    if (row !== undefined) this.#damage.mend(row.id)
     const inline = bytes.byteLength <= this.#inlineBytes
     const pending = createPending({
       cid,
-      key: keyOf(cid),
+      key,
       size: bytes.byteLength,
       bytes,
       ...(inline ? { content: { place: INLINE, bytes } } : {}),
@@ -224,21 +205,22 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     })
     if (cid.code !== RAW) pending.links.set(cid.code, links)
     this.#intake.add(pending)
+    this.#files?.opened.forget(key)
     pending.durable.then(
-      () => this.#countWritten(pending.size),
+      () => this.#stored(pending),
       () => {},
     )
     return pending
   }
 
-  #countWritten(bytes: number): void {
+  #stored({ cid, size }: Pending): void {
     this.#metrics?.blocksWritten.inc()
-    this.#metrics?.blockBytesWritten.inc(bytes)
-  }
-
-  #countRead({ byteLength }: Uint8Array): void {
-    this.#metrics?.blocksRead.inc()
-    this.#metrics?.blockBytesRead.inc(byteLength)
+    this.#metrics?.blockBytesWritten.inc(size)
+    try {
+      this.#onStored?.(cid)
+    } catch {
+      // The block is stored, whatever becomes of the news.
+    }
   }
 
   /** A stored block whose row has to change: a new generation, or links under another codec. */
@@ -258,8 +240,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
 
   /** True when a row's block can be relied on: a file is there with its length, nothing found it damaged. */
   async #stands(cid: CID, row: BlockRow): Promise<boolean> {
-    if (row.place === ABSENT || this.#suspects.has(row.id)) return false
-    if (blockIndex.isDamaged(this.#db.reader, row.id)) return false
+    if (row.place === ABSENT || this.#damage.has(row.id)) return false
     if (row.place !== FILE || row.directory === null) return true
     try {
       return (await this.#files?.sizeOf(cid, row.directory)) === row.size
@@ -274,70 +255,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const now = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     return now?.place !== row.place || now.directory !== row.directory
   }
-
-  /** A copy: the writer uses his buffer again when the block is on the disk. */
-  #heldBytes(cid: CID): Uint8Array | undefined {
-    const bytes = this.#intake.find(keyOf(cid))?.bytes
-    return bytes === undefined ? undefined : Buffer.from(bytes)
-  }
-
-  #locate(cid: CID): Located {
-    const content = this.#intake.find(keyOf(cid))?.content
-    if (content?.place === FILE) return content
-    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
-    if (row === undefined || row.place === ABSENT) {
-      throw notStored(cid)
-    }
-    if (row.place === FILE && row.directory !== null && row.segments !== null) {
-      return { size: row.size, directory: row.directory, segments: row.segments }
-    }
-    const bytes = blockIndex.inlineBytes(this.#db.reader, row.id)
-    if (bytes === undefined) throw this.#damaged(cid, 'its bytes are missing from the index')
-    return { bytes }
-  }
-
-  async #readFile(cid: CID, place: FilePlace, part: Part & GetOptions): Promise<Uint8Array> {
-    if (this.#files === undefined) throw new Error('a store in memory has no files')
-    this.#reading += 1
-    try {
-      const path = this.#files.pathOf(cid, place.directory)
-      const { allocate = Buffer.allocUnsafeSlow } = part
-      const bytes = await this.#files.read(path, part.offset, allocate(part.length))
-      if (bytes.byteLength === part.length) return bytes
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw toStorageError(error, `the file of block ${cid}`)
-      throw this.#damaged(cid, 'its file is missing', error)
-    } finally {
-      this.#reading -= 1
-      if (this.#reading === 0) this.#idle?.()
-    }
-    throw this.#damaged(cid, 'its file is too short')
-  }
-
-  /** Remembers the damage, so that the next put writes the block anew; a read never gives it out. */
-  #damaged(cid: CID, what: string, cause?: unknown): PrsmError {
-    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
-    if (row !== undefined) {
-      this.#suspects.add(row.id)
-      this.#db
-        .write((writer) => recordDamage(writer, row.id))
-        .then(() => this.#suspects.delete(row.id))
-        .catch(() => {})
-    }
-    return new PrsmError('BLOCK_CORRUPT', `block ${cid} is damaged: ${what}`, {
-      cause,
-      hint: 'store the content again (`prsm add`): the block is then written anew',
-      details: { cid: cid.toString() },
-    })
-  }
 }
-
-type FilePlace = {
-  readonly size: number
-  readonly directory: number
-  readonly segments: Uint8Array
-}
-type Located = FilePlace | { readonly bytes: Uint8Array }
 
 type Put = { readonly cid: CID; readonly bytes: Uint8Array; readonly links: readonly CID[] }
 
@@ -348,18 +266,4 @@ function join(pending: Pending, { cid, links }: Put): Admission | undefined {
   if (!known && pending.taken) return undefined
   if (!known) pending.links.set(cid.code, links)
   return { pending, fresh: false }
-}
-
-function notStored(cid: CID): PrsmError {
-  return new PrsmError('CONTENT_NOT_FOUND', `block ${cid} is not stored here`)
-}
-
-function slice(cid: CID, bytes: Uint8Array, part: Part): Uint8Array {
-  assertInside(cid, bytes.byteLength, part)
-  return bytes.subarray(part.offset, part.offset + part.length)
-}
-
-function assertInside(cid: CID, size: number, { offset, length }: Part): void {
-  if (offset >= 0 && length >= 0 && offset + length <= size) return
-  throw new PrsmError('INVALID_RANGE', `block ${cid} has ${size} bytes, not ${offset}+${length}`)
 }

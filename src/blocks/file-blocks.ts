@@ -7,6 +7,7 @@ import { RAW } from '../core/cid.ts'
 import { systemCode } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
+import { OpenFiles } from './open-files.ts'
 
 const EXTENSION = '.data'
 
@@ -18,6 +19,8 @@ export type FileBlocksInit = {
   readonly locate: (cid: CID) => number | undefined
   /** The last directory in use and how many files it has. */
   readonly last: { readonly directory: number; readonly count: number }
+  /** Files that may stay open for the next reader. */
+  readonly openFiles: number
 }
 
 type WriteOptions = { readonly directory: number; readonly onWritten: () => void }
@@ -28,12 +31,14 @@ type WriteOptions = { readonly directory: number; readonly onWritten: () => void
  * counts only when a row of the index names it.
  */
 export class FileBlocks extends FsBlockstore {
+  /** The files that are read from. */
+  readonly opened: OpenFiles
   readonly #files: FilePort
   #directory: number
   #count: number
   readonly #made = new Map<number, Promise<void>>()
 
-  constructor({ path, files, locate, last }: FileBlocksInit) {
+  constructor({ path, files, locate, last, openFiles }: FileBlocksInit) {
     super(path, {
       shardingStrategy: {
         extension: EXTENSION,
@@ -44,6 +49,7 @@ export class FileBlocks extends FsBlockstore {
         decode: decodeFileName,
       },
     })
+    this.opened = new OpenFiles(files, openFiles)
     this.#files = files
     this.#directory = last.directory
     this.#count = last.count
@@ -83,23 +89,6 @@ export class FileBlocks extends FsBlockstore {
     } catch (error) {
       await this.#files.unlink(path).catch(() => {})
       throw error
-    } finally {
-      await file.close()
-    }
-  }
-
-  /** Fills `buffer` from `offset` on; fewer bytes come back when the file is shorter. */
-  async read(path: string, offset: number, buffer: Uint8Array): Promise<Uint8Array> {
-    const file = await this.#files.open(path, 'r')
-    try {
-      const length = buffer.byteLength
-      let done = 0
-      while (done < length) {
-        const count = await file.read(buffer.subarray(done), offset + done)
-        if (count === 0) break
-        done += count
-      }
-      return done === length ? buffer : buffer.subarray(0, done)
     } finally {
       await file.close()
     }
@@ -148,11 +137,11 @@ export class FileBlocks extends FsBlockstore {
 
   async #create(path: string) {
     try {
-      return await this.#files.open(path, 'wx')
+      return await this.opened.open(path, 'wx')
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error
       await this.#files.unlink(path)
-      return this.#files.open(path, 'wx')
+      return this.opened.open(path, 'wx')
     }
   }
 

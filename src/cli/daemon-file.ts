@@ -11,6 +11,7 @@ import { fileError } from '../files/file-error.ts'
  */
 const schema = z.object({
   url: z.url().refine((url) => isLoopbackName(new URL(url).hostname)),
+  gateway: z.url().nullable().default(null),
   pid: z.int().positive(),
   startedAt: z.string(),
 })

@@ -24,6 +24,16 @@ export type FolderEntry =
       readonly content: AsyncIterable<Uint8Array>
     }
 
+/** A symbolic link: a relative path that does not lead out of the folder. */
+export type SymlinkEntry = {
+  readonly kind: 'symlink'
+  readonly path: string
+  readonly target: string
+}
+
+/** What an archive has: entries of a folder, and symbolic links in it. */
+export type ArchiveEntry = FolderEntry | SymlinkEntry
+
 export type UploadResult = {
   readonly cid: string
   /** Bytes of the file, or of all files of the folder together. */

@@ -14,6 +14,10 @@ export const limits = {
   segmentBytes: 64 * KIB,
   /** Block files in one directory: one directory sync covers them all. */
   filesPerDirectory: 4096,
+  /** Block files that stay open for the next range, where the process may have four times as many: a 1 GiB file. */
+  openBlockFiles: 1024,
+  /** What is left of them when descriptors ran out. */
+  fewestOpenBlockFiles: 8,
   /** Bytes one lease may have put and not yet synced. */
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
@@ -33,8 +37,11 @@ export const limits = {
   maxContentTypeBytes: 255,
   /** Bytes the reader holds ahead of a consumer. */
   readAheadBytes: 8 * MIB,
-  /** Blocks the reader holds ahead of a consumer, however small they say they are. */
-  readAheadBlocks: 32,
+  /**
+   * Blocks the reader holds ahead of a consumer, however small they say they are: of blocks of 1 KiB
+   * 20 ms away that is 3 MB/s, and 128 MiB of blocks that lie may be on their way at once.
+   */
+  readAheadBlocks: 64,
   /** Bytes of interior nodes one reader or walk holds: a path of honest ones is far below. */
   maxHeldNodeBytes: 32 * MIB,
   /** Bytes of decoded interior nodes a node keeps for the next reader: those of some 200 GiB of files. */
@@ -50,6 +57,10 @@ export const limits = {
   /** Milliseconds for which 'nobody has it' is remembered, and how many CIDs it is remembered of. */
   missedMs: 2_000,
   maxMissed: 10_000,
+  /** Wrong blocks that are taken from a source for one CID before it is given up. */
+  maxWrongBlocks: 16,
+  /** Answers of those who were asked that the details of an error tell. */
+  maxToldAnswers: 20,
   /** Links a walk over a DAG (a CAR out, a completeness check) holds to be visited. */
   maxWalkLinks: 1_000_000,
   /** Bytes of the header of a CAR, which names its roots, and roots of one CAR that are rooted. */
@@ -62,6 +73,13 @@ export const limits = {
   gatewayIdleMs: 60_000,
   /** Entries of a folder that a page of the gateway lists. */
   gatewayListedEntries: 10_000,
+  /** Media types of one `Accept` that are looked at, and content types by CID that are remembered. */
+  maxMediaRanges: 64,
+  gatewayTypes: 10_000,
+  /** Bytes from the start of a content that its type is told by: what `file-type` wants to see. */
+  sniffBytes: 4100,
+  /** Characters of a CID in a URL: the longest there are, of 128 identity bytes in base 2. */
+  maxCidChars: 1100,
   /** Ranges one request may name, and bytes of a DAG-JSON or DAG-CBOR block that is converted. */
   maxRanges: 100,
   maxConvertedBytes: 2 * MIB,

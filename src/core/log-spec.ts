@@ -9,10 +9,13 @@ export const LOG_COMPONENTS = [
   'blocks',
   'db',
   'unixfs',
+  'network',
+  'retrieval',
   'uploads',
   'downloads',
   'node',
   'http',
+  'gateway',
 ] as const
 export type LogComponent = (typeof LOG_COMPONENTS)[number]
 

@@ -6,7 +6,7 @@ import { saveFile, saveFolder } from '../files/save.ts'
 import { walkFolder } from '../unixfs/directory.ts'
 import { readFile } from '../unixfs/read.ts'
 import { statNode } from '../unixfs/stat.ts'
-import { type ContentParts, dagOptions, resolveContent } from './open-content.ts'
+import { type ContentParts, dagOptions, openSession, resolveContent } from './open-content.ts'
 
 /** Saves a file or folder: written beside its place, synced, renamed. `path` must not exist. */
 export async function downloadTo(
@@ -14,17 +14,18 @@ export async function downloadTo(
   content: ContentId,
   options: DownloadToOptions & { readonly path: string },
 ): Promise<DownloadToResult> {
-  const cid = await resolveContent(parts, content, options)
+  await using blocks = openSession(parts, options)
   const dag = dagOptions(parts, options)
-  const { kind, bytes } = await statNode(parts.blocks, cid, dag)
+  const cid = await resolveContent(blocks, content, dag)
+  const { kind, bytes } = await statNode(blocks, cid, dag)
   const meter = new ProgressMeter(options.onProgress, kind === 'file' ? bytes : undefined)
   const path = resolve(options.path)
   const saved =
     kind === 'file'
-      ? await saveOne(path, metered(readFile(parts.blocks, cid, dag), meter), { ...options, meter })
+      ? await saveOne(path, metered(readFile(blocks, cid, dag), meter), { ...options, meter })
       : await saveFolder(
           path,
-          finished(meteredEntries(walkFolder(parts.blocks, cid, dag), meter), meter),
+          finished(meteredEntries(walkFolder(blocks, cid, dag), meter), meter),
           options,
         )
   return { cid: cid.toString(), kind, path, ...saved, durationMs: meter.elapsedMs }

@@ -1,15 +1,13 @@
 import type { CID } from 'multiformats/cid'
+import type { BlockSource } from '../core/block-source.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
-import { BlockBuffers } from '../unixfs/block-buffers.ts'
-import { contentBytes } from '../unixfs/dag-source.ts'
+import { BlockBuffers, newMemory } from '../unixfs/block-buffers.ts'
 import { checkRange } from '../unixfs/raw-range.ts'
-import { loadFile, readFile, readLoaded } from '../unixfs/read.ts'
-import { type ContentParts, dagOptions, resolveContent } from './open-content.ts'
-
-type LoadedFile = Awaited<ReturnType<typeof loadFile>>
+import { type OpenFile, openFile, type ReadOptions, readFile, readLoaded } from '../unixfs/read.ts'
+import { type ContentParts, dagOptions, openSession, resolveContent } from './open-content.ts'
 
 /**
  * THE download: a CID with a path becomes verified bytes, as fast as they are taken. Nothing is read
@@ -32,34 +30,32 @@ async function* chunks(
   content: ContentId,
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
-  const cid = await resolveContent(parts, content, options)
+  await using blocks = openSession(parts, options)
+  const read = readOptions(parts, options)
+  const cid = await resolveContent(blocks, content, read)
   if (options.onProgress === undefined) {
-    yield* readFile(parts.blocks, cid, readOptions(parts, options))
+    yield* readFile(blocks, cid, read)
   } else {
-    yield* loadedChunks(
-      parts,
-      await loadFile(parts.blocks, cid, readOptions(parts, options)),
-      options,
-    )
+    yield* metering(blocks, await openFile(blocks, cid, read), { ...read, ...options })
   }
 }
 
-/** The chunks of a file whose root is loaded: its size is known, and told. */
-async function* loadedChunks(
-  parts: ContentParts,
-  root: LoadedFile,
-  options: DownloadOptions,
+/** The chunks of a file whose size is known: it is told. */
+async function* metering(
+  blocks: BlockSource,
+  file: OpenFile,
+  options: ReadOptions & Pick<DownloadOptions, 'onProgress'>,
 ): AsyncGenerator<Uint8Array> {
-  const meter = new ProgressMeter(options.onProgress, wantedBytes(root, options))
-  yield* metered(readLoaded(parts.blocks, root, readOptions(parts, options)), meter)
+  const meter = new ProgressMeter(options.onProgress, wantedBytes(file, options))
+  yield* metered(readLoaded(blocks, file, options), meter)
   meter.finish()
 }
 
 function wantedBytes(
-  root: LoadedFile,
-  { offset = 0, length = Number.POSITIVE_INFINITY }: DownloadOptions,
+  { bytes }: OpenFile,
+  { offset = 0, length = Number.POSITIVE_INFINITY }: ReadOptions,
 ): number {
-  return Math.max(0, Math.min(length, contentBytes(root) - offset))
+  return Math.max(0, Math.min(length, bytes - offset))
 }
 
 async function collect(
@@ -68,13 +64,15 @@ async function collect(
   options: DownloadOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   checkRange(options)
-  const cid = await resolveContent(parts, content, options)
-  const root = await loadFile(parts.blocks, cid, readOptions(parts, options))
-  const bytes = wantedBytes(root, options)
+  await using blocks = openSession(parts, options)
+  const read = readOptions(parts, { ...options, reuseBuffers: true })
+  const cid = await resolveContent(blocks, content, read)
+  const file = await openFile(blocks, cid, read)
+  const bytes = wantedBytes(file, options)
   checkCollected(cid, bytes, options.maxBytes)
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0
-  for await (const chunk of loadedChunks(parts, root, { ...options, reuseBuffers: true })) {
+  for await (const chunk of metering(blocks, file, { ...read, ...options })) {
     all.set(chunk, filled)
     filled += chunk.byteLength
   }
@@ -89,12 +87,13 @@ function checkCollected(cid: CID, bytes: number, maxBytes: number): void {
   })
 }
 
-function readOptions(parts: ContentParts, options: DownloadOptions) {
-  const { offset, length, signal, reuseBuffers } = options
+/** Chunks are the caller's own: in memory of theirs, or in buffers that go round. */
+function readOptions(parts: ContentParts, options: DownloadOptions): ReadOptions {
+  const { offset, length, reuseBuffers = false } = options
   return {
-    ...dagOptions(parts, signal === undefined ? {} : { signal }),
+    ...dagOptions(parts, options),
+    buffers: reuseBuffers ? new BlockBuffers() : newMemory,
     ...(offset !== undefined && { offset }),
     ...(length !== undefined && { length }),
-    ...(reuseBuffers === true && { buffers: new BlockBuffers() }),
   }
 }

@@ -1,59 +1,74 @@
 import type { CID } from 'multiformats/cid'
-import type { BlockSource } from '../core/block-source.ts'
+import type { BlockSession, BlockSource } from '../core/block-source.ts'
 import { targetOf } from '../core/cid.ts'
 import type { ContentStat, DirectoryEntry, FolderEntry } from '../core/content.ts'
 import { throwIfCancelled } from '../core/signal.ts'
-import type { ContentId, SignalOptions } from '../core/storage.ts'
+import type { ContentId, ReadOptions } from '../core/storage.ts'
+import type { Retrieval } from '../retrieval/retrieval.ts'
+import { newMemory } from '../unixfs/block-buffers.ts'
+import type { DagOptions } from '../unixfs/dag-source.ts'
 import { listEntries, walkFolder } from '../unixfs/directory.ts'
 import type { NodeCache } from '../unixfs/node-cache.ts'
 import { resolvePath } from '../unixfs/resolve.ts'
 import { statNode } from '../unixfs/stat.ts'
 
 export type ContentParts = {
-  readonly blocks: BlockSource
+  readonly retrieval: Pick<Retrieval, 'session' | 'passingBytes'>
   readonly nodes: NodeCache
 }
 
+/** The way to blocks of one operation, to be disposed at its end. */
+export function openSession({ retrieval }: ContentParts, options: ReadOptions): BlockSession {
+  return retrieval.session({ offline: options.offline ?? false })
+}
+
 /** Options of the readers below: decoded nodes are shared by all of a node's reads. */
-export function dagOptions({ nodes }: ContentParts, { signal }: SignalOptions) {
-  return signal === undefined ? { nodes } : { nodes, signal }
+export function dagOptions(
+  { nodes, retrieval: { passingBytes } }: ContentParts,
+  { signal }: ReadOptions,
+): DagOptions {
+  return signal === undefined ? { nodes, passingBytes } : { nodes, passingBytes, signal }
 }
 
 /** The node a CID with a path names. Throws INVALID_CID, CONTENT_NOT_FOUND, PATH_NOT_FOUND, NOT_A_DIRECTORY. */
 export async function resolveContent(
-  parts: ContentParts,
+  blocks: BlockSource,
   content: ContentId,
-  options: SignalOptions,
+  options: DagOptions,
 ): Promise<CID> {
   throwIfCancelled(options.signal)
-  const { cid } = await resolvePath(parts.blocks, targetOf(content), dagOptions(parts, options))
+  const { cid } = await resolvePath(blocks, targetOf(content), options)
   return cid
 }
 
 export async function statContent(
   parts: ContentParts,
   content: ContentId,
-  options: SignalOptions,
+  options: ReadOptions,
 ): Promise<ContentStat> {
-  const cid = await resolveContent(parts, content, options)
-  return statNode(parts.blocks, cid, dagOptions(parts, options))
+  await using blocks = openSession(parts, options)
+  const dag = dagOptions(parts, options)
+  return await statNode(blocks, await resolveContent(blocks, content, dag), dag)
 }
 
 export async function* listContent(
   parts: ContentParts,
   content: ContentId,
-  options: SignalOptions,
+  options: ReadOptions,
 ): AsyncGenerator<DirectoryEntry> {
-  const cid = await resolveContent(parts, content, options)
-  yield* listEntries(parts.blocks, cid, dagOptions(parts, options))
+  await using blocks = openSession(parts, options)
+  const dag = dagOptions(parts, options)
+  yield* listEntries(blocks, await resolveContent(blocks, content, dag), dag)
 }
 
 /** All of a folder, depth first: for tar streams and for saving it. */
 export async function* walkContent(
   parts: ContentParts,
   content: ContentId,
-  options: SignalOptions,
+  options: ReadOptions,
 ): AsyncGenerator<FolderEntry> {
-  const cid = await resolveContent(parts, content, options)
-  yield* walkFolder(parts.blocks, cid, dagOptions(parts, options))
+  await using blocks = openSession(parts, options)
+  // The content of the files is the consumer's own.
+  const dag = { ...dagOptions(parts, options), buffers: newMemory }
+  yield* walkFolder(blocks, await resolveContent(blocks, content, dag), dag)
 }

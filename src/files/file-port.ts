@@ -63,8 +63,14 @@ class DescriptorFile implements OpenFile {
     this.#counter = counter
   }
 
-  async read(buffer: Uint8Array, position: number): Promise<number> {
-    await this.#counter.enter('read', this.#path)
+  /** Not async: a range of a block is one read, and each promise more is felt there. */
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    const entered = this.#counter.enter('read', this.#path)
+    if (entered === undefined) return this.#readOnce(buffer, position)
+    return entered.then(() => this.#readOnce(buffer, position))
+  }
+
+  #readOnce(buffer: Uint8Array, position: number): Promise<number> {
     return result<number>((callback) => {
       fs.read(this.#descriptor, buffer, 0, buffer.byteLength, position, callback)
     })

@@ -25,6 +25,7 @@ const field = {
   size: [124, 12],
   mtime: [136, 12],
   checksum: [148, 8],
+  target: [157, 100],
   magic: [257, 8],
   prefix: [345, 155],
 } as const
@@ -107,13 +108,34 @@ export function decodePaxSize(value: Uint8Array): number {
 
 /** The blocks before the content of a member: its header, after a pax header where ustar does not do. */
 export function encodeHeader(path: string, type: '0' | '5', size: number): Uint8Array {
-  const name = Buffer.from(path)
-  const plain = /^[\x20-\x7e]*$/.test(path) && name.length <= field.name[1]
   const records = [
-    ...(plain ? [] : [paxRecord('path', path)]),
+    ...(isPlain(path) ? [] : [paxRecord('path', path)]),
     ...(size > MAX_OCTAL_SIZE ? [paxRecord('size', String(size))] : []),
   ]
-  const header = headerBlock(plain ? name : Buffer.from('long-name'), type, size)
+  return withRecords(records, headerBlock(plainName(path), type, size))
+}
+
+/** The blocks of a symbolic link. */
+export function encodeSymlink(path: string, target: string): Uint8Array {
+  const records = [
+    ...(isPlain(path) ? [] : [paxRecord('path', path)]),
+    ...(isPlain(target) ? [] : [paxRecord('linkpath', target)]),
+  ]
+  const header = headerBlock(plainName(path), '2', 0)
+  header.set(Buffer.from(isPlain(target) ? target : 'long-target'), field.target[0])
+  return withRecords(records, sealed(header))
+}
+
+/** True for a path that an ustar header holds as it is. */
+function isPlain(path: string): boolean {
+  return /^[\x20-\x7e]*$/.test(path) && path.length <= field.name[1]
+}
+
+function plainName(path: string): Uint8Array {
+  return Buffer.from(isPlain(path) ? path : 'long-name')
+}
+
+function withRecords(records: readonly Uint8Array[], header: Uint8Array): Uint8Array {
   if (records.length === 0) return header
   const pax = Buffer.concat(records)
   return Buffer.concat([
@@ -141,7 +163,13 @@ function headerBlock(name: Uint8Array, type: string, size: number): Uint8Array {
   put(field.mtime, '00000000000\0')
   block[156] = type.charCodeAt(0)
   put(field.magic, 'ustar\x0000')
-  put(field.checksum, `${checksum(block).toString(8).padStart(6, '0')}\0 `)
+  return sealed(block)
+}
+
+/** Writes the checksum. */
+function sealed(block: Uint8Array): Uint8Array {
+  const text = `${checksum(block).toString(8).padStart(6, '0')}\0 `
+  block.set(Buffer.from(text, 'latin1'), field.checksum[0])
   return block
 }
 

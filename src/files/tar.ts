@@ -1,5 +1,5 @@
 import { abortable } from '../core/abortable.ts'
-import type { FolderEntry } from '../core/content.ts'
+import type { ArchiveEntry, FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { ByteReader } from './byte-reader.ts'
@@ -11,6 +11,7 @@ import {
   decodePax,
   decodePaxSize,
   encodeHeader,
+  encodeSymlink,
   invalidTar,
   isZeroBlock,
   padding,
@@ -27,14 +28,15 @@ const MAX_EXTENSION_BYTES = 1024 * 1024
  * the same entries, whoever makes it and when. Throws UPLOAD_INCOMPLETE when a file is not as long as
  * its entry says.
  */
-export function packTar(entries: AsyncIterable<FolderEntry>): AsyncIterable<Uint8Array> {
+export function packTar(entries: AsyncIterable<ArchiveEntry>): AsyncIterable<Uint8Array> {
   return gather(pieces(entries))
 }
 
-async function* pieces(entries: AsyncIterable<FolderEntry>): AsyncGenerator<Uint8Array> {
+async function* pieces(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Uint8Array> {
   for await (const entry of entries) {
     entryNames(entry.path)
     if (entry.kind === 'directory') yield encodeHeader(`${entry.path}/`, '5', 0)
+    else if (entry.kind === 'symlink') yield encodeSymlink(entry.path, entry.target)
     else yield* filePieces(entry)
   }
   yield new Uint8Array(2 * BLOCK)

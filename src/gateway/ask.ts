@@ -32,15 +32,26 @@ export type Ask = {
   readonly format: Format
   /** Parameters of the media type that was accepted (`dups`, `order`, `version` of a CAR). */
   readonly formatParameters: ReadonlyMap<string, string>
-  /** True when the format was named by `format=` or `Accept`, not only by the CID's codec. */
+  /**
+   * True when the format was named by `format=` or `Accept`. False for `unixfs`, and for `dag-json`,
+   * `dag-cbor`, `json` or `cbor` when the codec at the end of the path is that and nobody asked for
+   * anything: then an `Accept` with `text/html` wants a page.
+   */
   readonly formatAsked: boolean
   /** Where blocks come from; with `Cache-Control: only-if-cached` it asks nobody. */
   readonly blocks: BlockSession
   readonly nodes: NodeCache
+  /** A file of more bytes is read without a trace in the memory cache. */
+  readonly passingBytes?: number
   readonly signal: AbortSignal
 }
 
 /**
+ * Headers are the responder's own, in lower case: content-type, content-length, etag, cache-control,
+ * content-disposition, accept-ranges, x-ipfs-roots. The door (`serve.ts`) adds what all answers have: CORS,
+ * x-content-type-options, x-ipfs-path, vary. `contentReply` (`content-reply.ts`) makes answers of bytes
+ * whose size is known: 304, HEAD, ranges.
+ *
  * What a responder gives: a head, and a body that is pulled as fast as the client takes it. For HEAD
  * the body is left out, with the headers of the GET. Errors are thrown as `PrsmError`, before the
  * head where they can be seen; one of the body cuts the connection.

@@ -84,7 +84,7 @@ function begin(request: FastifyRequest, reply: FastifyReply, parts: AppParts): v
   exchange.response.setHeader(REQUEST_ID_HEADER, exchange.id)
   exchange.response.setHeader('x-content-type-options', 'nosniff')
   exchange.response.setHeader('cross-origin-resource-policy', 'same-origin')
-  parts.requests.begin(exchange)
+  void parts.requests.begin(exchange)
   recordAtEnd(exchange, request.routeOptions.url, parts)
 }
 

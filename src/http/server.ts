@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { limits } from '../core/limits.ts'
 import { child, type Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Address, listen, loopbackHost } from '../web/listen.ts'
+import { type Address, listen, loopbackHost, urlOf } from '../web/listen.ts'
 import { RunningRequests } from '../web/running-requests.ts'
 import { createApp, stopping } from './app.ts'
 import type { RefusalBounds } from './refusal.ts'
@@ -66,8 +66,7 @@ export async function startApiServer(parts: ApiParts, options: ApiOptions): Prom
     closed ??= drain(app, requests, bounds.drainMs)
     return closed
   }
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  return { host, port, url, close, [Symbol.asyncDispose]: close }
+  return { host, port, url: urlOf({ host, port }), close, [Symbol.asyncDispose]: close }
 }
 
 type Serving = Pick<ApiOptions, 'maxFileBytes' | 'version'> & {

@@ -7,6 +7,7 @@ import { openDatabase } from '../db/database.ts'
 import { blocksMigrations } from '../db/migrations/blocks.ts'
 import { type DatabaseWorker, startDatabaseWorker } from '../db/worker.ts'
 import { createFilePort } from '../files/file-port.ts'
+import { Retrieval } from '../retrieval/retrieval.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
@@ -19,6 +20,8 @@ import type { NodeOptions, Overrides } from './node-options.ts'
 export type Parts = AsyncDisposable & {
   readonly folder: DataFolder | null
   readonly blocks: BlockStore
+  /** The one way to blocks for all who read content. */
+  readonly retrieval: Retrieval
   readonly book: Book
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
@@ -56,11 +59,23 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       writers: writersOf(options.poolThreads ?? 4),
     }),
   )
+  const retrieval = stack.use(
+    new Retrieval({
+      blocks,
+      fetchers: [],
+      cacheBytes: options.cacheBytes ?? limits.cacheBytes,
+      idleMs: options.timeoutMs ?? limits.retrievalIdleMs,
+      keep: options.keepFetched ?? 'cache',
+      metrics,
+      logger: child(logger, 'retrieval'),
+    }),
+  )
   const hasher = stack.use(new Hasher())
   const open = stack.move()
   return {
     folder,
     blocks,
+    retrieval,
     book,
     nodes: new NodeCache(),
     hasher,

@@ -1,4 +1,5 @@
 import type { FilePort } from '../core/file-port.ts'
+import type { NetworkOptions } from '../core/network.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
 export type NodeOptions = {
@@ -8,12 +9,28 @@ export type NodeOptions = {
   readonly storage?: 'disk' | 'memory'
   /** Bytes of one file at every door. Default 1 GiB; 0 = no limit but the disk. */
   readonly maxFileBytes?: number
+  /**
+   * Whether it exchanges blocks with peers, where it listens for them, whom it stays connected to.
+   * Default `off`: a library opens no port unasked. `on` is `{}`.
+   */
+  readonly network?: 'off' | 'on' | NodeNetworkOptions
+  /** Bytes of blocks kept in memory for the next reader. Default 100 MiB; 0 = none. */
+  readonly cacheBytes?: number
+  /** Milliseconds a block may go without progress while peers are asked for it. Default 60,000. */
+  readonly timeoutMs?: number
+  /** What peers sent is stored until it is collected (`cache`, the default), or not (`none`). */
+  readonly keepFetched?: 'cache' | 'none'
   /** A pino logger. Default: silent. */
   readonly logger?: Logger
   /** Threads of libuv's pool (`UV_THREADPOOL_SIZE`), which files are written with. Default 4. */
   readonly poolThreads?: number
   /** What `holder.json` says of this process, for the error another one gets. Default `a node`. */
   readonly program?: string
+}
+
+export type NodeNetworkOptions = NetworkOptions & {
+  /** Where a port to listen on is taken, take a free one and log it; without it: ADDRESS_IN_USE. */
+  readonly anyPort?: boolean
 }
 
 /** What a test puts in the place of a part. */

@@ -9,12 +9,14 @@ import type {
   UploadResult,
 } from '../core/content.ts'
 import { PrsmError, toPrsmError } from '../core/errors.ts'
+import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type {
   ContentId,
   Download,
   DownloadOptions,
   DownloadToOptions,
   DownloadToResult,
+  ReadOptions,
   SignalOptions,
   Storage,
   UploadOptions,
@@ -23,12 +25,13 @@ import type {
 import { download } from '../downloads/download.ts'
 import { downloadTo } from '../downloads/download-to.ts'
 import { listContent, statContent, walkContent } from '../downloads/open-content.ts'
+import type { Network } from '../network/network.ts'
 import { child, type Logger } from '../telemetry/logger.ts'
 import { beginOperation, type Metrics, type Operation, observe } from '../telemetry/metrics.ts'
 import { listUploads } from '../uploads/list.ts'
 import { uploadTotals } from '../uploads/totals.ts'
 import { upload } from '../uploads/upload.ts'
-import { assemble, type Parts } from './assemble.ts'
+import { assemble, type GatewayParts, type Parts } from './assemble.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
 import { VERSION } from './version.ts'
 
@@ -97,7 +100,8 @@ export class StorageNode implements Storage, AsyncDisposable {
   download(content: ContentId, options: DownloadOptions = {}): Download {
     const inner = download(this.#parts, content, this.#untilClosed(options))
     return {
-      [Symbol.asyncIterator]: () => this.#guarded('download', this.#counted(inner)),
+      [Symbol.asyncIterator]: () =>
+        this.#guarded('download', inner, ({ byteLength }) => byteLength),
       bytes: async (limit) => {
         const bytes = await this.#observed('download', () => inner.bytes(limit))
         this.#moved('download', bytes.byteLength)
@@ -118,18 +122,18 @@ export class StorageNode implements Storage, AsyncDisposable {
     return saved
   }
 
-  async stat(content: ContentId, options: SignalOptions = {}): Promise<ContentStat> {
+  async stat(content: ContentId, options: ReadOptions = {}): Promise<ContentStat> {
     return this.#observed('stat', () =>
       statContent(this.#parts, content, this.#untilClosed(options)),
     )
   }
 
-  ls(content: ContentId, options: SignalOptions = {}): AsyncGenerator<DirectoryEntry> {
+  ls(content: ContentId, options: ReadOptions = {}): AsyncGenerator<DirectoryEntry> {
     return this.#guarded('ls', listContent(this.#parts, content, this.#untilClosed(options)))
   }
 
   /** A folder with all below it, depth first; the content of a file is read as it is iterated. */
-  walk(content: ContentId, options: SignalOptions = {}): AsyncGenerator<FolderEntry> {
+  walk(content: ContentId, options: ReadOptions = {}): AsyncGenerator<FolderEntry> {
     return this.#guarded('walk', walkContent(this.#parts, content, this.#untilClosed(options)))
   }
 
@@ -151,6 +155,37 @@ export class StorageNode implements Storage, AsyncDisposable {
       uploads: totals.uploads,
       uploadBytes: totals.bytes,
     }
+  }
+
+  async id(): Promise<NodeIdentity> {
+    return this.#network().identity()
+  }
+
+  async peers(): Promise<readonly PeerConnection[]> {
+    return this.#network().peers()
+  }
+
+  async connectPeer(address: string, options: SignalOptions = {}): Promise<PeerConnection> {
+    return this.#network().connect(address, this.#untilClosed(options))
+  }
+
+  async disconnectPeer(id: string): Promise<void> {
+    await this.#network().disconnect(id)
+  }
+
+  /** What the gateway is made of: it reads blocks as the flows do, without their wrapping. */
+  gatewayParts(): GatewayParts {
+    const { retrieval, nodes, logger, metrics } = this.#parts
+    return { openSession: (options) => retrieval.session(options), nodes, logger, metrics }
+  }
+
+  #network(): Network {
+    this.#assertOpen()
+    const { network } = this.#parts
+    if (network !== null) return network
+    throw new PrsmError('NETWORK_OFF', 'this node runs without the network', {
+      hint: 'start the daemon with PRSM_NETWORK=on, a library with network: { … }',
+    })
   }
 
   /** Ends what runs with NODE_CLOSED, waits until nothing is on its way to the disk, lets the folder go. */
@@ -206,25 +241,18 @@ export class StorageNode implements Storage, AsyncDisposable {
     this.metrics.contentBytes.observe({ operation }, bytes)
   }
 
-  /** Counts what a consumer took, however he ends. */
-  async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    let bytes = 0
-    try {
-      for await (const chunk of chunks) {
-        bytes += chunk.byteLength
-        yield chunk
-      }
-    } finally {
-      this.#moved('download', bytes)
-    }
-  }
-
-  /** Counts an iteration as one operation, and ends it when the node closes. */
-  async *#guarded<T>(operation: Operation, items: AsyncIterable<T>): AsyncGenerator<T> {
+  /** Counts an iteration as one operation, with the bytes it gave, and ends it when the node closes. */
+  async *#guarded<T>(
+    operation: Operation,
+    items: AsyncIterable<T>,
+    bytesOf?: (item: T) => number,
+  ): AsyncGenerator<T> {
     const end = beginOperation(this.metrics, operation)
+    let bytes = 0
     try {
       this.#assertOpen()
       for await (const item of items) {
+        bytes += bytesOf?.(item) ?? 0
         yield item
         this.#assertOpen()
       }
@@ -234,15 +262,15 @@ export class StorageNode implements Storage, AsyncDisposable {
       end(known)
       throw known
     } finally {
-      end(stopped())
+      end(STOPPED)
+      if (bytesOf !== undefined) this.metrics.contentBytes.observe({ operation }, bytes)
     }
   }
 }
 
+/** One for all: it is only counted, and making an error costs more than reading a small range. */
+const STOPPED = new PrsmError('CANCELLED', 'the consumer stopped')
+
 function closedError(cause?: unknown): PrsmError {
   return new PrsmError('NODE_CLOSED', 'the node is closed', { hint: 'open a new one', cause })
-}
-
-function stopped(): PrsmError {
-  return new PrsmError('CANCELLED', 'the consumer stopped')
 }

@@ -1,16 +1,26 @@
 /** Smaller blocks are not worth keeping a buffer for. */
 const SMALLEST_BYTES = 65_536
 
+/** The memory that the chunks of a reader come in: whoever has it gets no chunk in any other. */
+export type ChunkMemory = {
+  /** A buffer of so many bytes, whatever they were before. */
+  readonly take: (bytes: number) => Uint8Array
+  /** Called with a chunk when the consumer has asked for the next one. */
+  give(chunk: Uint8Array): void
+}
+
+/** Each chunk in memory of its own, which is the consumer's for good. */
+export const newMemory: ChunkMemory = { take: Buffer.allocUnsafeSlow, give: () => {} }
+
 /**
  * The buffers of one reader: a block is read into one that was given back, where there is one. A
  * megabyte of new memory for each block would be a third of the cost of a download.
  */
-export class BlockBuffers {
+export class BlockBuffers implements ChunkMemory {
   readonly #free: Uint8Array[] = []
   /** Weak: one that was too small for what came next is nobody's any more. */
   readonly #own = new WeakSet<ArrayBufferLike>()
 
-  /** A buffer of so many bytes, whatever they were before. */
   readonly take = (bytes: number): Uint8Array => {
     if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafeSlow(bytes)
     const free = this.#free.pop()
@@ -20,8 +30,8 @@ export class BlockBuffers {
     return made
   }
 
-  /** Takes back the buffer that `bytes` is a part of; any other is not ours, and left alone. */
-  give(bytes: Uint8Array): void {
-    if (this.#own.has(bytes.buffer)) this.#free.push(new Uint8Array(bytes.buffer))
+  /** Takes back the buffer that `chunk` is a part of; any other is not ours, and left alone. */
+  give(chunk: Uint8Array): void {
+    if (this.#own.has(chunk.buffer)) this.#free.push(new Uint8Array(chunk.buffer))
   }
 }

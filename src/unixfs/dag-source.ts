@@ -4,7 +4,7 @@ import type { BlockSource, GetOptions } from '../core/block-source.ts'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { BlockBuffers } from './block-buffers.ts'
+import type { ChunkMemory } from './block-buffers.ts'
 import { dagInvalid, dagLimit } from './dag-error.ts'
 import {
   checkCodec,
@@ -21,9 +21,14 @@ export type DagOptions = {
   readonly signal?: AbortSignal
   /** Decoded interior nodes, kept from one reader to the next. */
   readonly nodes?: NodeCache
-  /** Buffers for the blocks of leaves: each is used again when the consumer asks for the next chunk. */
-  readonly buffers?: BlockBuffers
+  /** The memory that chunks of content come in. Without it they are shared, and not to be written to. */
+  readonly buffers?: ChunkMemory
+  /** A file of more bytes is read without a trace in the memory cache. Without it none is that large. */
+  readonly passingBytes?: number
 }
+
+/** As `DagOptions`, where the file is known that is read. */
+export type LeafOptions = DagOptions & { readonly passing: boolean }
 
 /** The block `cid` names; of an identity CID the bytes it carries. Throws UNSUPPORTED_CODEC, DAG_LIMIT and what `source` does. */
 export async function getBlock(
@@ -32,28 +37,52 @@ export async function getBlock(
   options: DagOptions,
 ): Promise<Uint8Array> {
   checkCodec(cid)
-  if (cid.multihash.code !== identity.code) return await source.get(cid, getOptions(options))
+  if (cid.multihash.code === identity.code) return identityBytes(cid)
+  return await source.get(cid, getOptions(options))
+}
+
+function identityBytes(cid: CID): Uint8Array {
   const { digest } = cid.multihash
   if (digest.byteLength <= limits.maxIdentityBytes) return digest
   throw dagLimit(cid, `an identity CID carries ${digest.byteLength} bytes`)
 }
 
-/** A block of content alone, which nobody keeps: the one kind that may come in a reader's own buffer. */
-export async function getLeaf(
+/** Bytes of the block `cid` names, without reading it where it is known. Throws as `getBlock` does. */
+export async function blockBytes(
   source: BlockSource,
   cid: CID,
   options: DagOptions,
+): Promise<number> {
+  if (cid.multihash.code === identity.code) return identityBytes(cid).byteLength
+  checkCodec(cid)
+  return await source.size(cid, getOptions(options))
+}
+
+/** A block of content alone, in the memory of chunks. */
+export async function getLeaf(
+  source: BlockSource,
+  cid: CID,
+  options: LeafOptions,
 ): Promise<Uint8Array> {
-  if (cid.multihash.code === identity.code) return await getBlock(source, cid, options)
+  if (cid.multihash.code === identity.code) return asChunk(identityBytes(cid), options)
   return await source.get(cid, leafOptions(options))
 }
 
-/** As `getOptions`, with the reader's buffers: for bytes that go to the consumer as they are. */
-export function leafOptions(options: DagOptions): GetOptions {
-  const { buffers } = options
-  return buffers === undefined
-    ? getOptions(options)
-    : { ...getOptions(options), allocate: buffers.take }
+/** For bytes that go to the consumer as the source gives them: in the memory of chunks. */
+export function leafOptions({ signal, buffers, passing }: LeafOptions): GetOptions {
+  return {
+    ...(signal !== undefined && { signal }),
+    ...(buffers !== undefined && { allocate: buffers.take }),
+    ...(passing && { passing }),
+  }
+}
+
+/** Bytes of a decoded node, which others may read as well: copied where chunks have a memory of their own. */
+export function asChunk(shared: Uint8Array, { buffers }: DagOptions): Uint8Array {
+  if (buffers === undefined) return shared
+  const chunk = buffers.take(shared.byteLength)
+  chunk.set(shared)
+  return chunk
 }
 
 /** `BlockSource` options out of ours: an absent signal stays absent. */

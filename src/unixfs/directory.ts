@@ -1,16 +1,17 @@
 import type { CID } from 'multiformats/cid'
 import type { BlockSource } from '../core/block-source.ts'
 import { RAW } from '../core/cid.ts'
-import type { DirectoryEntry, FolderEntry } from '../core/content.ts'
-import { asFolder, type DagOptions, loadNode } from './dag-source.ts'
+import type { ArchiveEntry, DirectoryEntry, FolderEntry } from '../core/content.ts'
+import { asFolder, blockBytes, type DagOptions, loadNode } from './dag-source.ts'
 import { type FolderLink, folderLinks, type ListOptions, VisitBudget } from './folder-links.ts'
-import { FolderWalk } from './folder-walk.ts'
+import { FolderWalk, type WalkOptions } from './folder-walk.ts'
 import { inOrder } from './in-order.ts'
 import { describeNode } from './stat.ts'
 import { stoppable } from './stoppable.ts'
+import { archiveRules, strictRules } from './walk-rules.ts'
 
-/** Entries looked at ahead of the consumer. */
-const ENTRIES_AHEAD = 16
+/** Entries looked at ahead of the consumer; a block that is looked at is let go at once. */
+const ENTRIES_AHEAD = 32
 
 /**
  * The names of one folder, in the order of its blocks, with what the DAG says of them; names are
@@ -33,7 +34,7 @@ export function listDirectory(
 }
 
 /**
- * The same with kind and size. A raw child's size is what its link claims, without a look at it; of
+ * The same with kind and size. A raw child's size is what its link claims, else that of its block; of
  * any other the root block is fetched, some at a time. Throws UNSUPPORTED_CODEC for a child that is
  * no UnixFS.
  */
@@ -44,11 +45,9 @@ export function listEntries(
 ): AsyncGenerator<DirectoryEntry, void, void> {
   return stoppable(options.signal, (signal) => {
     const inner = { ...options, signal }
-    return inOrder(
-      linksOf(source, cid, inner),
-      (link) => describe(source, link, inner),
-      ENTRIES_AHEAD,
-    )
+    return inOrder(linksOf(source, cid, inner), (link) => describe(source, link, inner), {
+      items: ENTRIES_AHEAD,
+    })
   })
 }
 
@@ -66,9 +65,36 @@ export function walkFolder(
   options: ListOptions = {},
 ): AsyncGenerator<FolderEntry, void, void> {
   return stoppable(options.signal, async function* (signal) {
-    const root = asFolder(await loadNode(source, cid, { ...options, signal }))
-    yield* new FolderWalk(source, { ...options, signal }, options).entries(root)
+    yield* walkWith(source, cid, {
+      ...options,
+      signal,
+      rules: strictRules,
+      contentOptions: options,
+    })
   })
+}
+
+/**
+ * The same for an archive that is made of it: symbolic links are given, and names that are paths are
+ * made plain, both as long as they do not lead out of the folder (DAG_INVALID, UNSUPPORTED_ENTRY).
+ */
+export function walkForArchive(
+  source: BlockSource,
+  cid: CID,
+  options: ListOptions = {},
+): AsyncGenerator<ArchiveEntry, void, void> {
+  return stoppable(options.signal, (signal) =>
+    walkWith(source, cid, { ...options, signal, rules: archiveRules, contentOptions: options }),
+  )
+}
+
+async function* walkWith<E>(
+  source: BlockSource,
+  cid: CID,
+  options: WalkOptions<E>,
+): AsyncGenerator<FolderEntry | E, void, void> {
+  const root = asFolder(await loadNode(source, cid, options))
+  yield* new FolderWalk(source, options).entries(root)
 }
 
 async function* linksOf(
@@ -86,6 +112,8 @@ async function describe(
   options: DagOptions,
 ): Promise<DirectoryEntry> {
   const entry = { name, cid: cid.toString() }
-  if (cid.code === RAW && dagBytes !== undefined) return { ...entry, kind: 'file', bytes: dagBytes }
+  if (cid.code === RAW) {
+    return { ...entry, kind: 'file', bytes: dagBytes ?? (await blockBytes(source, cid, options)) }
+  }
   return { ...entry, ...describeNode(await loadNode(source, cid, options)) }
 }

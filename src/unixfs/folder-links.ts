@@ -91,7 +91,7 @@ async function* shardLinks(
       shard.links.nameLength(index) > digits
         ? linkAt(shard.links, index, digits)
         : await loadShard(source, { root, cid: shard.links.cid(index) }, options),
-    Math.max(1, SHARDS_AHEAD >> level),
+    { items: SHARDS_AHEAD >> level },
   )
   for await (const child of children) {
     if ('name' in child) {

@@ -1,18 +1,32 @@
 import type { BlockSource } from '../core/block-source.ts'
+import { RAW } from '../core/cid.ts'
 import type { FolderEntry } from '../core/content.ts'
-import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { dagInvalid, dagLimit } from './dag-error.ts'
+import { ContentAhead, type Fetched } from './content-ahead.ts'
+import { dagLimit } from './dag-error.ts'
 import { type DagNode, type FolderNode, memoryBytes } from './dag-node.ts'
-import { asFile, contentBytes, loadNode } from './dag-source.ts'
+import { loadNode } from './dag-source.ts'
 import { type FolderLink, folderLinks, type ListOptions, VisitBudget } from './folder-links.ts'
 import { inOrder } from './in-order.ts'
-import { readLoaded } from './read.ts'
+import { type OpenFile, openFile } from './read.ts'
+import type { WalkRules } from './walk-rules.ts'
 
-/** Children fetched ahead in the root folder; half of it a level down, and so on. */
-const CHILDREN_AHEAD = 8
+/**
+ * Children of the root folder that are fetched ahead, and bytes of their blocks; half of both a level
+ * down, and so on. Small files are many: of a peer 20 ms away, 32 ahead are 1,600 a second.
+ */
+const CHILDREN_AHEAD = 32
+const BYTES_AHEAD = 8 * 1024 * 1024
 
-type Child = { readonly link: FolderLink; readonly node: DagNode }
+/** A raw block up to so many bytes is held until it is read, and so much more than its link says any root. */
+const SMALL_BYTES = 64 * 1024
+
+/** `root` is undefined when it took more memory than its link said: it is loaded when its turn has come. */
+type Child = {
+  readonly link: FolderLink
+  readonly root: DagNode | OpenFile | undefined
+  readonly fetched: Fetched | undefined
+}
 
 /** A folder on the way from the root to where the walk stands. */
 type Frame = {
@@ -22,52 +36,56 @@ type Frame = {
   readonly children: AsyncGenerator<Child, void, void>
 }
 
+export type WalkOptions<E> = ListOptions & {
+  readonly rules: WalkRules<E>
+  /** With the signal of the caller: content may outlive the walk. */
+  readonly contentOptions: ListOptions
+}
+
 /**
  * One walk of a folder: `walkFolder` of `directory.ts` says what it gives and throws. It keeps the
  * folders on the way to where it stands, and nothing of what is behind it but their names.
  */
-export class FolderWalk {
+export class FolderWalk<E> {
   readonly #source: BlockSource
-  /** With the signal of the walk, and with that of the caller for content, which may outlive it. */
   readonly #options: ListOptions
-  readonly #contentOptions: ListOptions
+  readonly #content: ContentAhead
+  readonly #rules: WalkRules<E>
   readonly #budget: VisitBudget
   readonly #frames: Frame[] = []
   #heldBytes = 0
 
-  constructor(source: BlockSource, options: ListOptions, contentOptions: ListOptions) {
+  constructor(source: BlockSource, options: WalkOptions<E>) {
+    const { contentOptions, rules, ...own } = options
     this.#source = source
-    this.#options = options
-    this.#contentOptions = contentOptions
+    this.#options = own
+    this.#content = new ContentAhead(source, { ahead: own, reading: contentOptions })
+    this.#rules = rules
     this.#budget = new VisitBudget(options.maxEntries)
   }
 
-  async *entries(root: FolderNode): AsyncGenerator<FolderEntry, void, void> {
+  async *entries(root: FolderNode): AsyncGenerator<FolderEntry | E, void, void> {
     this.#enter(root, '')
     for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
       const next = await frame.children.next()
-      if (next.done === true) this.#leave(frame)
-      else yield this.#entry(frame, next.value)
+      if (next.done === true) {
+        this.#leave(frame)
+        continue
+      }
+      const { link, root = await this.#load(link), fetched } = next.value
+      yield this.#entry(this.#rules.pathOf(frame, link), root, fetched)
     }
   }
 
-  #entry(frame: Frame, { link, node }: Child): FolderEntry {
-    const path = pathOf(frame, link)
+  #entry(path: string, node: DagNode | OpenFile, fetched: Fetched | undefined): FolderEntry | E {
     if (node.kind === 'directory' || node.kind === 'shard') {
       this.#enter(node, path)
       return { kind: 'directory', path }
     }
-    if (node.kind === 'symlink') {
-      throw new PrsmError('UNSUPPORTED_ENTRY', `${JSON.stringify(path)} is a symbolic link`, {
-        details: { path, cid: node.cid.toString() },
-        hint: 'name a file or folder below instead',
-      })
-    }
-    const file = asFile(node)
-    const content = {
-      [Symbol.asyncIterator]: () => readLoaded(this.#source, file, this.#contentOptions),
-    }
-    return { kind: 'file', path, size: contentBytes(file), content }
+    if (node.kind === 'symlink') return this.#rules.symlink(path, node)
+    const content = { [Symbol.asyncIterator]: () => this.#content.read(node, fetched) }
+    const size = node.kind === 'raw' ? node.data.byteLength : node.bytes
+    return { kind: 'file', path, size, content }
   }
 
   #enter(folder: FolderNode, path: string): void {
@@ -86,41 +104,37 @@ export class FolderWalk {
 
   #children(folder: FolderNode): AsyncGenerator<Child, void, void> {
     const links = folderLinks(this.#source, folder, { ...this.#options, budget: this.#budget })
-    const load = async (link: FolderLink): Promise<Child> => ({
-      link,
-      node: await loadNode(this.#source, link.cid, this.#options),
+    const ahead = async (link: FolderLink): Promise<Child> => {
+      const root = await this.#load(link)
+      const room = claimedBytes(link)
+      if (heldBytes(root) > room + SMALL_BYTES) return { link, root: undefined, fetched: undefined }
+      const fetched = root.kind === 'file' ? this.#content.fetch(root, room) : undefined
+      return { link, root, fetched }
+    }
+    const level = this.#frames.length
+    return inOrder(links, ahead, {
+      items: CHILDREN_AHEAD >> level,
+      bytes: BYTES_AHEAD >> level,
+      bytesOf: claimedBytes,
     })
-    return inOrder(links, load, Math.max(1, CHILDREN_AHEAD >> this.#frames.length))
+  }
+
+  /** The root of a child; of a raw block that is not small its size alone. */
+  async #load({ cid, dagBytes = 0 }: FolderLink): Promise<DagNode | OpenFile> {
+    const small = cid.code !== RAW || dagBytes <= SMALL_BYTES
+    const node = small ? await loadNode(this.#source, cid, this.#options) : undefined
+    if (node === undefined || (heldBytes(node) > SMALL_BYTES && node.kind === 'raw')) {
+      return await openFile(this.#source, cid, this.#options)
+    }
+    return node
   }
 }
 
-/** The path of a child, once its name is found fit to be one. */
-function pathOf({ path: parent, folder, names }: Frame, link: FolderLink): string {
-  const { name } = link
-  const path = parent === '' ? name : `${parent}/${name}`
-  const fault = faultOf(name) ?? (names.has(name) ? 'is there twice' : undefined)
-  if (fault !== undefined)
-    throw dagInvalid(folder.cid, `${JSON.stringify(path)} ${fault}`, { path })
-  if (!link.nameIsText) {
-    throw new PrsmError('UNSUPPORTED_ENTRY', `the name of ${JSON.stringify(path)} is not UTF-8`, {
-      details: { path },
-    })
-  }
-  if (Buffer.byteLength(path) > limits.maxPathBytes) {
-    throw dagLimit(
-      folder.cid,
-      `${JSON.stringify(path)} is longer than ${limits.maxPathBytes} bytes`,
-      { path },
-    )
-  }
-  names.add(name)
-  return path
+/** Bytes of memory that the root of a child holds: by its link at most, which may lie. */
+function claimedBytes({ dagBytes = limits.maxBlockBytes }: FolderLink): number {
+  return Math.min(dagBytes, limits.maxBlockBytes)
 }
 
-function faultOf(name: string): string | undefined {
-  if (name === '') return 'has an empty name'
-  if (name === '.' || name === '..') return 'is no name for a file'
-  if (name.includes('/')) return 'has a slash in its name'
-  if (name.includes('\0')) return 'has a NUL byte in its name'
-  return undefined
+function heldBytes(root: DagNode | OpenFile): number {
+  return root.kind === 'block' ? 0 : root.blockBytes
 }

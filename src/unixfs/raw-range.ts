@@ -1,9 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
 import type { BlockSource } from '../core/block-source.ts'
-import { isPrsmError, PrsmError } from '../core/errors.ts'
-import { limits } from '../core/limits.ts'
-import { type DagOptions, getLeaf, leafOptions } from './dag-source.ts'
+import { PrsmError } from '../core/errors.ts'
+import { asChunk, getLeaf, type LeafOptions, leafOptions } from './dag-source.ts'
 import type { ByteRange } from './file-plan.ts'
 
 /** What of a file is wanted: `offset` (0 without) and `length` (all without), in bytes. */
@@ -23,34 +22,17 @@ export function rangeIn(size: number, { offset = 0, length = size }: WantedRange
   })
 }
 
-/** A range of a file that is one raw block, whose size nobody has declared. */
-export async function readRawRange(
+/** A range, not empty, of a file that is one raw block: the whole of it, or the part alone. */
+export async function readBlockRange(
   source: BlockSource,
-  cid: CID,
-  options: DagOptions & WantedRange,
+  { cid, bytes }: { readonly cid: CID; readonly bytes: number },
+  { start, end, ...options }: LeafOptions & ByteRange,
 ): Promise<Uint8Array> {
-  const part = await partOfBlock(source, cid, options)
-  if (part !== undefined) return part
-  const block = await getLeaf(source, cid, options)
-  const { start, end } = rangeIn(block.byteLength, options)
-  return start === 0 && end === block.byteLength ? block : block.subarray(start, end)
-}
-
-/** Undefined when all may be wanted, or when the block ends earlier: then its end has to be seen. */
-async function partOfBlock(
-  source: BlockSource,
-  cid: CID,
-  options: DagOptions & WantedRange,
-): Promise<Uint8Array | undefined> {
-  const { offset = 0, length = 0 } = options
-  if (length === 0 || length >= limits.maxBlockBytes) return undefined
-  if (cid.multihash.code === identity.code) return undefined
-  try {
-    return await source.getPart(cid, { offset, length }, leafOptions(options))
-  } catch (error) {
-    if (isPrsmError(error) && error.code === 'INVALID_RANGE') return undefined
-    throw error
+  if (start === 0 && end === bytes) return await getLeaf(source, cid, options)
+  if (cid.multihash.code === identity.code) {
+    return asChunk(cid.multihash.digest.subarray(start, end), options)
   }
+  return await source.getPart(cid, { offset: start, length: end - start }, leafOptions(options))
 }
 
 function isCount(value: number): boolean {

@@ -5,7 +5,15 @@ import { isPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { dagInvalid } from './dag-error.ts'
 import type { FileNode, RawNode } from './dag-node.ts'
-import { asFile, checkSize, type DagOptions, getLeaf, leafOptions, loadNode } from './dag-source.ts'
+import {
+  asChunk,
+  asFile,
+  checkSize,
+  getLeaf,
+  type LeafOptions,
+  leafOptions,
+  loadNode,
+} from './dag-source.ts'
 import type { Child, FilePlan, Piece } from './file-plan.ts'
 
 /** A node that turned out to have children where a leaf was likely: it is read on its own. */
@@ -16,7 +24,10 @@ export type Arrival = { readonly bytes: Uint8Array } | { readonly subtree: Subtr
 
 type Ahead = { readonly bytes: number; readonly arrival: Arrival | Promise<Arrival> }
 
-export type ReadAheadOptions = DagOptions & { readonly maxBytes: number }
+/** What a leaf may have around its content: more than any honest one. */
+const PADDING_BYTES = 1024
+
+export type ReadAheadOptions = LeafOptions & { readonly maxBytes: number }
 
 /**
  * Fetches what a plan says, in parallel and bounded, and hands it out in order. Nothing is started
@@ -63,7 +74,7 @@ export class ReadAhead {
   }
 
   #start(piece: Piece): Arrival | Promise<Arrival> {
-    if ('inline' in piece) return { bytes: piece.inline }
+    if ('inline' in piece) return { bytes: asChunk(piece.inline, this.#options) }
     const arrival = this.#fetch(piece.child)
     // Told to whoever takes it; when nobody does (the reader stopped), it is nobody's failure.
     arrival.catch(() => {})
@@ -102,9 +113,15 @@ export class ReadAhead {
 
   async #likelyLeaf(child: Child): Promise<Arrival> {
     const node = await this.#load(child)
-    if (node.kind === 'raw' || node.links.length === 0)
-      return { bytes: wantedPart(node.data, child) }
-    return { subtree: { node, child } }
+    if (node.kind === 'file' && node.links.length > 0) return { subtree: { node, child } }
+    return { bytes: this.#contentOf(node, child) }
+  }
+
+  /** A view of a block that is larger than it says would hold more than there is room for. */
+  #contentOf(node: RawNode | FileNode, child: Child): Uint8Array {
+    const bytes = wantedPart(node.data, child)
+    const padded = node.blockBytes - child.bytes > PADDING_BYTES
+    return asChunk(padded ? Uint8Array.from(bytes) : bytes, this.#options)
   }
 
   async #branch(child: Child): Promise<Arrival> {

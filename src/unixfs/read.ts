@@ -4,10 +4,10 @@ import { RAW } from '../core/cid.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { FileNode, RawNode } from './dag-node.ts'
-import { asFile, contentBytes, type DagOptions, loadNode } from './dag-source.ts'
+import { asChunk, asFile, blockBytes, type DagOptions, loadNode } from './dag-source.ts'
 import { type ByteRange, FilePlan, type Place } from './file-plan.ts'
-import { checkRange, rangeIn, readRawRange } from './raw-range.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { checkRange, rangeIn, readBlockRange } from './raw-range.ts'
+import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts'
 import { stoppable } from './stoppable.ts'
 
 export type ReadOptions = DagOptions & {
@@ -19,97 +19,113 @@ export type ReadOptions = DagOptions & {
   readonly readAheadBytes?: number
 }
 
+/** A file that is one raw block, of which nothing but its size is known. */
+export type BlockFile = { readonly kind: 'block'; readonly cid: CID; readonly bytes: number }
+
+/** A file whose size is known. */
+export type OpenFile = BlockFile | FileNode
+
 /**
- * The content of a file. Blocks come as the source gave them, uncopied: they are not to be written
- * to. With `buffers` a chunk is the consumer's only until he asks for the next. Nothing is fetched
- * before the first `next()`, nor beyond the read-ahead that the consumer has made room for;
- * `return()` and the signal abort what is on its way. Throws NOT_A_FILE, INVALID_RANGE,
- * UNSUPPORTED_CODEC, DAG_INVALID, DAG_LIMIT, CANCELLED and what `source` does.
+ * The content of a file. Without `buffers` its chunks may be shared with others and are not to be
+ * written to; with them each is in memory of theirs. Nothing is fetched before the first `next()`,
+ * nor beyond the read-ahead that the consumer has made room for; `return()` and the signal abort what
+ * is on its way. Throws NOT_A_FILE, INVALID_RANGE, UNSUPPORTED_CODEC, DAG_INVALID, DAG_LIMIT,
+ * CANCELLED and what `source` does.
  */
 export function readFile(
   source: BlockSource,
   cid: CID,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  return stoppable(options.signal, (signal) => readRange(source, cid, { ...options, signal }))
+  return stoppable(options.signal, (signal) => {
+    const inner = { ...options, signal }
+    return chunks(source, () => openFile(source, cid, inner), inner)
+  })
 }
 
-/** The same for a root that is loaded already. */
+/** The same for a file that is open, or whose one block is loaded already. */
 export function readLoaded(
   source: BlockSource,
-  root: RawNode | FileNode,
+  file: OpenFile | RawNode,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  return stoppable(options.signal, (signal) => readRoot(source, root, { ...options, signal }))
+  return stoppable(options.signal, (signal) => chunks(source, () => file, { ...options, signal }))
 }
 
-/** The root of the file `cid`, for its size and for `readLoaded`. Throws NOT_A_FILE. */
-export async function loadFile(
+/** The file `cid` with its size, for `readLoaded`: of a raw block nothing is read. Throws NOT_A_FILE. */
+export async function openFile(
   source: BlockSource,
   cid: CID,
   options: DagOptions = {},
-): Promise<RawNode | FileNode> {
-  return asFile(await loadNode(source, cid, options))
-}
-
-/** Content bytes of the file `cid`. Throws NOT_A_FILE. */
-export async function fileSize(
-  source: BlockSource,
-  cid: CID,
-  options: DagOptions = {},
-): Promise<number> {
-  return contentBytes(await loadFile(source, cid, options))
+): Promise<OpenFile> {
+  if (cid.code === RAW) return { kind: 'block', cid, bytes: await blockBytes(source, cid, options) }
+  const node = asFile(await loadNode(source, cid, options))
+  return node.kind === 'raw' ? { kind: 'block', cid, bytes: node.data.byteLength } : node
 }
 
 type RangeOptions = ReadOptions & { readonly signal: AbortSignal }
 
-async function* readRange(
+async function* chunks(
   source: BlockSource,
-  cid: CID,
+  open: () => OpenFile | RawNode | Promise<OpenFile>,
   options: RangeOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   checkRange(options)
-  if (cid.code === RAW) {
-    const bytes = await readRawRange(source, cid, options)
-    if (bytes.byteLength > 0) yield bytes
-    return
-  }
-  yield* readRoot(source, await loadFile(source, cid, options), options)
-}
-
-async function* readRoot(
-  source: BlockSource,
-  root: RawNode | FileNode,
-  options: RangeOptions,
-): AsyncGenerator<Uint8Array, void, void> {
-  checkRange(options)
-  const range = rangeIn(contentBytes(root), options)
+  const file = await open()
+  const bytes = file.kind === 'raw' ? file.data.byteLength : file.bytes
+  const range = rangeIn(bytes, options)
   if (range.start >= range.end) return
-  if (root.kind === 'raw') yield root.data.subarray(range.start, range.end)
-  else yield* readNode(source, { node: root, start: 0, depth: 0 }, { ...options, range })
+  const passing = bytes > (options.passingBytes ?? Number.POSITIVE_INFINITY)
+  switch (file.kind) {
+    case 'raw':
+      yield asChunk(file.data.subarray(range.start, range.end), options)
+      return
+    case 'block':
+      yield await readBlockRange(source, file, { ...options, ...range, passing })
+      return
+    case 'file':
+      yield* leaves(source, file, { ...options, range, passing })
+  }
 }
 
-type NodeOptions = RangeOptions & { readonly range: ByteRange }
+type LeavesOptions = RangeOptions & { readonly range: ByteRange; readonly passing: boolean }
 
-/** The part of `range` that is in one node with all below it. */
-async function* readNode(
+/** The part of `range` that is in a node with all below it, in order. */
+async function* leaves(
   source: BlockSource,
-  root: Place & { readonly node: FileNode },
-  options: NodeOptions,
+  root: FileNode,
+  { range, ...options }: LeavesOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const plan = new FilePlan(options.range)
-  plan.enter(root.node, root)
-  const maxBytes = options.readAheadBytes ?? limits.readAheadBytes
-  const ahead = new ReadAhead(source, plan, { ...options, maxBytes })
-  for (let next = ahead.take(); next !== undefined; next = ahead.take()) {
+  const aheadOptions = { ...options, maxBytes: options.readAheadBytes ?? limits.readAheadBytes }
+  const ahead = (node: FileNode, place: Place): ReadAhead =>
+    readAhead(source, { node, place, range }, aheadOptions)
+  // A subtree is met where a leaf was likely: it is read before what stands behind it.
+  const nested = [ahead(root, { start: 0, depth: 0 })]
+  for (let top = nested.at(-1); top !== undefined; top = nested.at(-1)) {
+    const next = top.take()
+    if (next === undefined) {
+      nested.pop()
+      continue
+    }
     const arrival = await next.arrival
     throwIfCancelled(options.signal)
     if (arrival === undefined) continue
-    if ('bytes' in arrival) {
-      yield arrival.bytes
-      options.buffers?.give(arrival.bytes)
-    } else
-      yield* readNode(source, { ...arrival.subtree.child, node: arrival.subtree.node }, options)
+    if ('subtree' in arrival) {
+      nested.push(ahead(arrival.subtree.node, arrival.subtree.child))
+      continue
+    }
+    yield arrival.bytes
     throwIfCancelled(options.signal)
+    options.buffers?.give(arrival.bytes)
   }
+}
+
+function readAhead(
+  source: BlockSource,
+  { node, place, range }: { node: FileNode; place: Place; range: ByteRange },
+  options: ReadAheadOptions,
+): ReadAhead {
+  const plan = new FilePlan(range)
+  plan.enter(node, place)
+  return new ReadAhead(source, plan, options)
 }

@@ -40,11 +40,7 @@ export async function resolvePath(
   let dagBytes: number | undefined
   for (const [index, name] of target.path.entries()) {
     throwIfCancelled(options.signal)
-    const at: Step = { target, index, name }
-    const found = await childOf(source, await folderAt(source, cid, { ...options, at }), {
-      ...options,
-      at,
-    })
+    const found = await followName(source, cid, { ...options, at: { target, index, name } })
     cid = found.cid
     dagBytes = found.dagBytes
     roots.push(cid)
@@ -57,6 +53,15 @@ export async function resolvePath(
 type Step = { readonly target: Target; readonly index: number; readonly name: string }
 type StepOptions = DagOptions & { readonly at: Step }
 type Found = { readonly cid: CID; readonly dagBytes: number | undefined }
+
+/** One name of a path, in the folder `cid`; it may lead to a block of any codec. Throws as `resolvePath` does. */
+export async function followName(
+  source: BlockSource,
+  cid: CID,
+  options: StepOptions,
+): Promise<Found> {
+  return await childOf(source, await folderAt(source, cid, options), options)
+}
 
 async function folderAt(source: BlockSource, cid: CID, options: StepOptions): Promise<FolderNode> {
   checkCodec(cid)

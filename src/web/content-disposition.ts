@@ -3,6 +3,15 @@ export function attachment(name: string): string {
   return `attachment; filename*=UTF-8''${extValue(name)}`
 }
 
+/**
+ * The same for programs that read the plain form only: there `_` stands for what is not ASCII, as
+ * gateways have it.
+ */
+export function contentDisposition(kind: 'inline' | 'attachment', name: string): string {
+  const ascii = name.toWellFormed().replace(/[^ !#-[\]-~]/gu, '_')
+  return `${kind}; filename="${ascii}"; filename*=UTF-8''${extValue(name)}`
+}
+
 /** What `encodeURIComponent` leaves and RFC 8187 does not allow is encoded too. */
 function extValue(name: string): string {
   return encodeURIComponent(name.toWellFormed()).replace(

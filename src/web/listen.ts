@@ -14,6 +14,11 @@ export function loopbackHost(host: string): string {
   })
 }
 
+/** `address` as the beginning of a URL. */
+export function urlOf({ host, port }: Address): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** A server that can be told to listen: Fastify, or one of `node:http` in a few lines. */
 export type Listener = {
   readonly server: Server

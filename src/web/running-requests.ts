@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { PrsmError } from '../core/errors.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -11,19 +12,31 @@ export class RunningRequests {
     return this.#draining
   }
 
+  /** Requests that run now. */
+  get size(): number {
+    return this.#running.size
+  }
+
   /** From now on, those that run are the last. */
   startDraining(): void {
     this.#draining = true
   }
 
-  begin(exchange: Exchange): void {
+  /** Counts the exchange until it has ended; resolves then. */
+  async begin(exchange: Exchange): Promise<void> {
     this.#running.add(exchange)
-    void exchange.ended().then(() => this.#running.delete(exchange))
+    await exchange.ended()
+    this.#running.delete(exchange)
   }
 
   /** True when an answer has begun on this connection: nothing else may be written into it. */
   answering(socket: unknown): boolean {
     return [...this.#running].some((one) => one.uses(socket) && one.response.headersSent)
+  }
+
+  /** True when an answer is awaited on this connection, and nothing of it waits to leave. */
+  awaited(socket: Socket): boolean {
+    return socket.writableLength === 0 && [...this.#running].some((one) => one.uses(socket))
   }
 
   /** Resolves when all that run now have ended; false when `waitMs` was not enough. */

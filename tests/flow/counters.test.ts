@@ -23,13 +23,16 @@ it('counts the blocks it stores and reads, and their bytes', async () => {
   expect(await value('prsm_block_bytes_read_total')).toBeGreaterThan(3 * 1024 * 1024)
 })
 
-it('reads a file of one block once, also where its size is asked for first', async () => {
-  await using node = await createStorageNode({ storage: 'memory' })
-  const { cid } = await node.upload('one block')
-  const reads = async () => (await node.metrics.blocksRead.get()).values[0]?.value ?? 0
-  const before = await reads()
-  await node.download(cid).bytes()
-  expect(await reads()).toBe(before + 1)
-  for await (const _chunk of node.download(cid, { onProgress: () => {} }));
-  expect(await reads()).toBe(before + 2)
-})
+it.each([0, 1024 * 1024])(
+  'reads a file of one block once, also where its size is asked for first: %i bytes of cache',
+  async (cacheBytes) => {
+    await using node = await createStorageNode({ storage: 'memory', cacheBytes })
+    const { cid } = await node.upload('one block')
+    const reads = async () => (await node.metrics.blocksRead.get()).values[0]?.value ?? 0
+    const before = await reads()
+    await node.download(cid).bytes()
+    expect(await reads()).toBe(before + 1)
+    for await (const _chunk of node.download(cid, { onProgress: () => {} }));
+    expect(await reads()).toBe(before + (cacheBytes === 0 ? 2 : 1))
+  },
+)

@@ -12,6 +12,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts'
 import { blocksMigrations } from '../../src/db/migrations/blocks.ts'
 import { startDatabaseWorker } from '../../src/db/worker.ts'
 import { createFilePort } from '../../src/files/file-port.ts'
+import type { Metrics } from '../../src/telemetry/metrics.ts'
 
 export type OpenStore = AsyncDisposable & {
   readonly store: BlockStore
@@ -24,6 +25,9 @@ export type StoreInit = {
   readonly folder: string | null
   readonly files?: FilePort
   readonly inlineBytes?: number
+  readonly openFiles?: number
+  readonly metrics?: Metrics
+  readonly onStored?: (cid: CID) => void
 }
 
 /** A block store as a node has it, without the node. */

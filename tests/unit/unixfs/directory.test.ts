@@ -200,7 +200,7 @@ describe('a walk', () => {
     const walk = walkFolder(blocks, cid)
     await walk.next()
     await sleep(10)
-    expect(blocks.gets.length).toBeLessThanOrEqual(17)
+    expect(blocks.gets.length).toBeLessThanOrEqual(34)
     await walk.return()
   })
 })

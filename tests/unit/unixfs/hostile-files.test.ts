@@ -6,7 +6,7 @@ import { DAG_PB, RAW } from '../../../src/core/cid.ts'
 import { PrsmError } from '../../../src/core/errors.ts'
 import { limits } from '../../../src/core/limits.ts'
 import { decodeNode } from '../../../src/unixfs/dag-node.ts'
-import { fileSize, readFile } from '../../../src/unixfs/read.ts'
+import { openFile, readFile } from '../../../src/unixfs/read.ts'
 import {
   type Message,
   putBlock,
@@ -45,7 +45,7 @@ describe('what is no file', () => {
     const blocks = new MemoryBlocks()
     const cid = await putNode(blocks, message)
     expect((await reading(blocks, cid)).code).toBe(code)
-    expect((await failure(fileSize(blocks, cid))).code).toBe(code)
+    expect((await failure(openFile(blocks, cid))).code).toBe(code)
     const parent = await putFile(blocks, [{ cid, bytes: 10 }])
     expect((await reading(blocks, parent)).code).toBe(code)
   })

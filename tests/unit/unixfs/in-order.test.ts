@@ -15,7 +15,7 @@ test('results come in order, however long each takes, and never more than the wi
         running--
         return delay
       }
-      expect(await all(inOrder(items, work, window))).toEqual(items)
+      expect(await all(inOrder(items, work, { items: window }))).toEqual(items)
     }),
     { numRuns: 30 },
   )
@@ -31,7 +31,7 @@ test('nothing is started before it is asked for, and the source is closed when i
       closed = true
     }
   }
-  const results = inOrder(source(), (item) => Promise.resolve(item), 3)
+  const results = inOrder(source(), (item) => Promise.resolve(item), { items: 3 })
   expect(pulled).toBe(0)
   await results.next()
   expect(pulled).toBe(3)
@@ -52,9 +52,35 @@ test.each(['source', 'work'])(
       item === 4 ? Promise.reject(new Error('here')) : Promise.resolve(item)
     const seen: number[] = []
     const reading = async () => {
-      for await (const item of inOrder(source(), work, 16)) seen.push(item)
+      for await (const item of inOrder(source(), work, { items: 16 })) seen.push(item)
     }
     await expect(reading()).rejects.toThrow('here')
     expect(seen).toEqual([1, 2, 3])
   },
 )
+
+test('no further one is started once those ahead take too many bytes, but one in any case', async () => {
+  let running = 0
+  let most = 0
+  const work = async (bytes: number) => {
+    running += bytes
+    most = Math.max(most, running)
+    await sleep(1)
+    return bytes
+  }
+  const items = [3, 3, 3, 50, 3, 3]
+  const seen: number[] = []
+  const window = { items: 4, bytes: 6, bytesOf: (bytes: number) => bytes }
+  for await (const bytes of inOrder(items, work, window)) {
+    running -= bytes
+    seen.push(bytes)
+  }
+  expect(seen).toEqual(items)
+  expect(most).toBeLessThanOrEqual(56)
+  const started: number[] = []
+  const note = (bytes: number) => Promise.resolve(started.push(bytes))
+  const alone = inOrder(items, note, { items: 4, bytes: 0, bytesOf: () => 1 })
+  await alone.next()
+  expect(started).toEqual([3])
+  await alone.return()
+})

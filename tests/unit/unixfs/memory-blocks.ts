@@ -38,6 +38,12 @@ export class MemoryBlocks implements PutBlock, BlockSource {
     return block.subarray(part.offset, part.offset + part.length)
   }
 
+  /** Asks for nothing: the map knows. */
+  async size(cid: CID, options?: GetOptions): Promise<number> {
+    const known = this.blocks.get(key(cid))
+    return known?.byteLength ?? (await this.fetch(cid, options)).byteLength
+  }
+
   /** Where a block comes from; a subclass may be slow or refuse. */
   protected async fetch(cid: CID, options?: GetOptions): Promise<Uint8Array> {
     await Promise.resolve()

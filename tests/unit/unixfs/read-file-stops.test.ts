@@ -150,6 +150,7 @@ describe('stops', () => {
       get: (wanted: CID) => blocks.get(wanted),
       getPart: (wanted: CID, part: { offset: number; length: number }) =>
         blocks.getPart(wanted, part),
+      size: (wanted: CID) => blocks.size(wanted),
     }
     const abort = new AbortController()
     let chunks = 0

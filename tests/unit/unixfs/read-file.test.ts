@@ -9,7 +9,7 @@ import { DAG_PB, RAW } from '../../../src/core/cid.ts'
 import { importFile } from '../../../src/unixfs/import.ts'
 import { NodeCache } from '../../../src/unixfs/node-cache.ts'
 import { CHUNK_BYTES } from '../../../src/unixfs/profile.ts'
-import { fileSize, readFile } from '../../../src/unixfs/read.ts'
+import { openFile, readFile } from '../../../src/unixfs/read.ts'
 import { noise } from './deterministic.ts'
 import { putBlock, putFile, putNode, putRaw, TYPE, unixfsData } from './hand-made.ts'
 import { all, collect, failure, MemoryBlocks, pieces } from './memory-blocks.ts'
@@ -75,7 +75,7 @@ describe('what was put in comes out', () => {
           expect((await collect(readFile(blocks, cid, { readAheadBytes }))).equals(bytes)).toBe(
             true,
           )
-          expect(await fileSize(blocks, cid)).toBe(size)
+          expect((await openFile(blocks, cid)).bytes).toBe(size)
           const nodes = new NodeCache()
           for (const [offset, length] of wanted.filter(([from]) => from <= size)) {
             const read = await collect(
@@ -274,5 +274,5 @@ test('a node whose data says nothing but its type is an empty file', async () =>
   const blocks = new MemoryBlocks()
   const cid = await putBlock(blocks, Uint8Array.from([0x0a, 2, ...unixfsData({ type: TYPE.file })]))
   expect(await collect(readFile(blocks, cid))).toEqual(Buffer.alloc(0))
-  expect(await fileSize(blocks, cid)).toBe(0)
+  expect((await openFile(blocks, cid)).bytes).toBe(0)
 })
