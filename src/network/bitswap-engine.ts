@@ -1,5 +1,6 @@
 import type { BlockBroker } from '@helia/interface'
 import type { Connection, PeerId } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
 
 /** The protocol this node speaks with its peers. */
 export const BITSWAP = '/ipfs/bitswap/1.2.0'
@@ -39,6 +40,7 @@ export type BitswapEngine = {
   readonly wantList: { receiveMessage: (...args: never) => Promise<void> }
   readonly peerWantLists: {
     receiveMessage(peer: PeerId, message: BitswapMessage): void
+    receivedBlock(cid: CID, options: object): Promise<void>
     readonly ledgerMap: {
       get(peer: PeerId): { readonly sendQueue: { onIdle(): Promise<void> } } | undefined
     }
@@ -61,6 +63,7 @@ function isEngine(value: unknown): value is BitswapEngine {
     typeof network?.addEventListener === 'function' &&
     typeof wantList?.receiveMessage === 'function' &&
     typeof peerWantLists?.receiveMessage === 'function' &&
+    typeof peerWantLists?.receivedBlock === 'function' &&
     typeof peerWantLists?.ledgerMap?.get === 'function'
   )
 }

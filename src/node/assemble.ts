@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import { type BlockStore, openBlockStore } from '../blocks/block-store.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
@@ -7,6 +8,7 @@ import { openDatabase } from '../db/database.ts'
 import { blocksMigrations } from '../db/migrations/blocks.ts'
 import { type DatabaseWorker, startDatabaseWorker } from '../db/worker.ts'
 import { createFilePort } from '../files/file-port.ts'
+import type { Network } from '../network/network.ts'
 import { Retrieval } from '../retrieval/retrieval.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
@@ -15,6 +17,7 @@ import type { FreeChunks } from '../uploads/chunk-pool.ts'
 import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
+import { openNetwork } from './open-network.ts'
 
 /** What a node is made of; each flow names the slice it uses. */
 export type Parts = AsyncDisposable & {
@@ -22,6 +25,8 @@ export type Parts = AsyncDisposable & {
   readonly blocks: BlockStore
   /** The one way to blocks for all who read content. */
   readonly retrieval: Retrieval
+  /** Null: this node exchanges nothing with peers. */
+  readonly network: Network | null
   readonly book: Book
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
@@ -49,6 +54,8 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
   const databases = { folder, files, worker, logger: child(logger, 'db') }
   const blocksDb = stack.use(await openBlocksDb(databases))
   const book = stack.use(await openBookDb(databases))
+  // Whoever waits for a block hears of it; the network, which tells him, starts when the store is open.
+  let announce = (_cid: CID): void => {}
   const blocks = stack.use(
     await openBlockStore({
       db: blocksDb,
@@ -57,12 +64,18 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
       metrics,
       writers: writersOf(options.poolThreads ?? 4),
+      onStored: (cid) => announce(cid),
     }),
   )
+  const network = await openNetwork(options, { folder, blocks, logger, metrics })
+  if (network !== null) {
+    stack.use(network)
+    announce = (cid) => network.announce(cid)
+  }
   const retrieval = stack.use(
     new Retrieval({
       blocks,
-      fetchers: [],
+      fetchers: network === null ? [] : [network],
       cacheBytes: options.cacheBytes ?? limits.cacheBytes,
       idleMs: options.timeoutMs ?? limits.retrievalIdleMs,
       keep: options.keepFetched ?? 'cache',
@@ -70,12 +83,14 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       logger: child(logger, 'retrieval'),
     }),
   )
+  network?.onPeer(() => retrieval.forgetMisses())
   const hasher = stack.use(new Hasher())
   const open = stack.move()
   return {
     folder,
     blocks,
     retrieval,
+    network,
     book,
     nodes: new NodeCache(),
     hasher,

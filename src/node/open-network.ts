@@ -7,6 +7,7 @@ import { child, type Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { NodeOptions } from './node-options.ts'
+import { VERSION } from './version.ts'
 
 type NetworkParts = {
   readonly folder: DataFolder | null
@@ -35,6 +36,7 @@ export async function openNetwork(
     listen,
     peers,
     anyPort,
+    agent: `prsm-ipfs/${VERSION}`,
     blocks,
     logger: child(logger, 'network'),
     metrics,

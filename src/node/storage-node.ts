@@ -1,3 +1,4 @@
+import type { SessionOptions } from '../core/block-source.ts'
 import { type Caller, LOCAL } from '../core/caller.ts'
 import type {
   ContentStat,
@@ -31,7 +32,7 @@ import { beginOperation, type Metrics, type Operation, observe } from '../teleme
 import { listUploads } from '../uploads/list.ts'
 import { uploadTotals } from '../uploads/totals.ts'
 import { upload } from '../uploads/upload.ts'
-import { assemble, type GatewayParts, type Parts } from './assemble.ts'
+import { assemble, type Parts } from './assemble.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
 import { VERSION } from './version.ts'
 
@@ -174,9 +175,10 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 
   /** What the gateway is made of: it reads blocks as the flows do, without their wrapping. */
-  gatewayParts(): GatewayParts {
+  gatewayParts() {
     const { retrieval, nodes, logger, metrics } = this.#parts
-    return { openSession: (options) => retrieval.session(options), nodes, logger, metrics }
+    const openSession = (options: SessionOptions) => retrieval.session(options)
+    return { openSession, nodes, passingBytes: retrieval.passingBytes, logger, metrics }
   }
 
   #network(): Network {

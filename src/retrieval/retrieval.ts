@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { BlockCache } from './block-cache.ts'
 import { Fetches } from './fetches.ts'
+import { KeepingTrouble } from './keeping-trouble.ts'
 import { LocalReads } from './local-reads.ts'
 import { Missed } from './missed.ts'
 import { type RetrievalSessionOptions, Session, type SessionParts } from './session.ts'
@@ -49,7 +50,8 @@ export class Retrieval implements AsyncDisposable {
     })
     const fetches = fetchers.length === 0 ? null : this.#fetches
     const local = new LocalReads({ blocks, cache })
-    this.#parts = { blocks, cache, local, fetches, keep, logger, metrics }
+    const trouble = new KeepingTrouble(logger, now)
+    this.#parts = { blocks, cache, local, fetches, keep, trouble, metrics }
   }
 
   /** One reader's way to blocks. Dispose it: what was fetched for it is then on the disk, or not kept. */

@@ -6,11 +6,11 @@ import type { BlockSession, GetOptions, Part, SessionOptions } from '../core/blo
 import { isPrsmError, type PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { cancelled } from '../core/signal.ts'
-import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { BlockCache } from './block-cache.ts'
 import type { Fetches } from './fetches.ts'
 import { cut, handOut } from './hand-out.ts'
+import type { KeepingTrouble } from './keeping-trouble.ts'
 import type { LocalReads } from './local-reads.ts'
 import { notAsked } from './not-found.ts'
 
@@ -27,7 +27,7 @@ export type SessionParts = {
   /** Null where there is nobody to ask: the network is off. */
   readonly fetches: Fetches | null
   readonly keep: 'cache' | 'none'
-  readonly logger: Logger
+  readonly trouble: KeepingTrouble
   readonly metrics: Metrics
 }
 
@@ -87,7 +87,9 @@ export class Session implements BlockSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#keeps = false
     this.#atHand = undefined
-    if (this.#keeping !== undefined) await this.#keeping[Symbol.asyncDispose]()
+    await using keeping = this.#keeping
+    // What the disk refused behind the back of the last read is told, too.
+    await keeping?.sync().catch((error: unknown) => this.#parts.trouble.tell(error))
   }
 
   #cached(key: string): Uint8Array | undefined {
@@ -190,7 +192,7 @@ export class Session implements BlockSession {
       // A block that does not read as its codec says is not kept; those after it are.
       if (isPrsmError(error) && error.code === 'BLOCK_REJECTED') return
       this.#keeps = false
-      this.#parts.logger.warn({ err: error, cid: cid.toString() }, 'fetched blocks are not kept')
+      this.#parts.trouble.tell(error)
     }
   }
 }

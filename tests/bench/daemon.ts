@@ -11,6 +11,10 @@ import { poolEnvironment } from './environment.ts'
 export type Daemon = AsyncDisposable & {
   readonly pid: number
   readonly url: string
+  /** Of its gateway, as `http://127.0.0.1:PORT`. */
+  readonly gateway: string
+  /** Where peers reach it, with its ID. */
+  readonly address: string
   /** From the start of the process to the first `/health/ready` that said yes. */
   readonly readyMs: number
 }
@@ -20,15 +24,29 @@ const STOP_MS = 20_000
 const ASK_AGAIN_MS = 5
 
 /** What `prsm daemon --json` prints when it listens. */
-const announcement = z.object({ url: z.string(), pid: z.number() })
+const announcement = z.object({
+  url: z.string(),
+  pid: z.number(),
+  gateway: z.string(),
+  peer: z.object({ addresses: z.tuple([z.string()], z.string()) }),
+})
 
-export async function startDaemon(dataDir: string, signal: AbortSignal): Promise<Daemon> {
+/** With everything a user has, on ports that are free. `settings` are more variables of its environment. */
+export async function startDaemon(
+  dataDir: string,
+  signal: AbortSignal,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<Daemon> {
   let complaints = ''
   const begun = performance.now()
   const child = spawn(
     process.execPath,
     [join(repository, 'src/cli/prsm.mjs'), 'daemon', '--json'],
-    { cwd: dataDir, env: environmentOf(dataDir), stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: dataDir,
+      env: { ...environmentOf(dataDir), ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   )
   await using stack = new AsyncDisposableStack()
   stack.defer(() => stop(child))
@@ -39,11 +57,13 @@ export async function startDaemon(dataDir: string, signal: AbortSignal): Promise
   const line = await firstLine(child, limit).catch((cause: unknown) => {
     throw new Error(`the daemon did not start: ${complaints.trim()}`, { cause })
   })
-  const { url, pid } = announcement.parse(JSON.parse(line))
+  const { url, pid, gateway, peer } = announcement.parse(JSON.parse(line))
   await ready(url, limit)
   const readyMs = performance.now() - begun
+  const [address] = peer.addresses
   const running = stack.move()
-  return { pid, url, readyMs, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  const dispose = () => running.disposeAsync()
+  return { pid, url, gateway, address, readyMs, [Symbol.asyncDispose]: dispose }
 }
 
 function environmentOf(dataDir: string): NodeJS.ProcessEnv {
@@ -51,6 +71,9 @@ function environmentOf(dataDir: string): NodeJS.ProcessEnv {
     ...poolEnvironment(),
     PRSM_DATA_DIR: dataDir,
     PRSM_API_LISTEN: '127.0.0.1:0',
+    PRSM_GATEWAY_LISTEN: '127.0.0.1:0',
+    PRSM_NETWORK: 'on',
+    PRSM_SWARM_LISTEN: '/ip4/127.0.0.1/tcp/0',
     PRSM_MAX_FILE_SIZE: '0',
     PRSM_LOG: 'warn',
   }
@@ -73,7 +96,8 @@ async function ready(url: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Ends it, by force where it takes too long. */
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const exit = once(child, 'exit')
   child.kill('SIGTERM')

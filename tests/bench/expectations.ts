@@ -16,6 +16,10 @@ export const expectations: readonly Expectation[] = [
   { figure: 'http.read', atLeast: 0.7, of: 'library.read', named: "the library's" },
   { figure: 'http.import-peak', atMost: 150 },
   { figure: 'http.read-peak', atMost: 150 },
+  { figure: 'gateway.ranges', atLeast: 15, of: 'kubo-gateway.ranges', named: "Kubo's" },
+  { figure: 'gateway.blocks', atLeast: 1, of: 'kubo-gateway.blocks', named: "Kubo's" },
+  { figure: 'gateway.file', atLeast: 0.4, of: 'kubo-gateway.file', named: "Kubo's, unverified" },
+  { figure: 'gateway.car', atLeast: 1, of: 'kubo-gateway.car', named: "Kubo's" },
   { figure: 'daemon.idle', atMost: 180 },
   { figure: 'daemon.ready', atMost: 2000 },
 ]

@@ -1,5 +1,5 @@
 /** MB is 10^6 bytes here, in rates and in memory. */
-export type Unit = 'MB/s' | 'MB' | 'ms' | '/s'
+export type Unit = 'MB/s' | 'MB' | 'ms' | 's' | '/s'
 
 export type Direction = 'import' | 'read'
 
@@ -16,8 +16,8 @@ export const catalogue = {
   'library.read-peak': ['library: memory above idle during the read', 'MB'],
   'library.ranges': ['library: random 64 KiB ranges, 16 at once', '/s'],
   'library.ranges-p99': ['library: 99 of 100 ranges within', 'ms'],
-  'daemon.ready': ['daemon: from its start to ready', 'ms'],
-  'daemon.idle': ['daemon: memory when idle', 'MB'],
+  'daemon.ready': ['daemon, network on: from its start to ready', 'ms'],
+  'daemon.idle': ['daemon, network on: memory when idle', 'MB'],
   'http.import': ['HTTP: durable import', 'MB/s'],
   'http.import-peak': ['HTTP: memory of the daemon above idle during the import', 'MB'],
   'http.read': ['HTTP: verified read', 'MB/s'],
@@ -28,6 +28,26 @@ export const catalogue = {
   'small.100-kib-peak': ['library: memory above idle during these', 'MB'],
   'small.1-kib': ['library: durable adds of 1 KiB, 10 at once', '/s'],
   'small.1-kib-peak': ['library: memory above idle during these', 'MB'],
+  'gateway.ranges': ['gateway: random 64 KiB ranges, 16 connections', '/s'],
+  'gateway.ranges-p99': ['gateway: 99 of 100 ranges within', 'ms'],
+  'gateway.blocks': ['gateway: raw blocks of 1 KiB, 16 connections', '/s'],
+  'gateway.blocks-p99': ['gateway: 99 of 100 blocks within', 'ms'],
+  'gateway.file': ['gateway: verified file', 'MB/s'],
+  'gateway.car': ['gateway: verified CAR', 'MB/s'],
+  'gateway.peak': ['gateway: memory of the daemon above idle during all this', 'MB'],
+  'kubo-gateway.ranges': ["Kubo's gateway: random 64 KiB ranges, 16 connections", '/s'],
+  'kubo-gateway.ranges-p99': ["Kubo's gateway: 99 of 100 ranges within", 'ms'],
+  'kubo-gateway.blocks': ["Kubo's gateway: raw blocks of 1 KiB, 16 connections", '/s'],
+  'kubo-gateway.blocks-p99': ["Kubo's gateway: 99 of 100 blocks within", 'ms'],
+  'kubo-gateway.file': ["Kubo's gateway: file, hashes unchecked", 'MB/s'],
+  'kubo-gateway.car': ["Kubo's gateway: CAR", 'MB/s'],
+  'kubo-gateway.peak': ["Kubo's gateway: memory of the daemon above idle during all this", 'MB'],
+  'bitswap.rate': ['Bitswap: a file of up to 256 MiB from one daemon through another', 'MB/s'],
+  'bitswap.cpu': ['Bitswap: processor time of both daemons', 's'],
+  'bitswap.peak': ['Bitswap: the most memory one of them had', 'MB'],
+  'kubo-bitswap.rate': ['Bitswap, Kubo and Kubo: the same file', 'MB/s'],
+  'kubo-bitswap.cpu': ['Bitswap, Kubo and Kubo: processor time of both', 's'],
+  'kubo-bitswap.peak': ['Bitswap, Kubo and Kubo: the most memory one of them had', 'MB'],
   'helia.import': ['Helia 7, not durable: import', 'MB/s'],
   'helia.import-peak': ['Helia 7: memory above idle during the import', 'MB'],
   'helia.read': ['Helia 7: read', 'MB/s'],

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { VERSION } from '../../src/node/version.ts'
 import type { Bench, Case } from './bench.ts'
+import { bitswap } from './cases/bitswap.ts'
+import { gateway } from './cases/gateway.ts'
 import { helia } from './cases/helia.ts'
 import { http } from './cases/http.ts'
 import { kubo } from './cases/kubo.ts'
@@ -88,21 +90,26 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
 
 type Cases = ReadonlyMap<CaseName, Case>
 
+const besideKubo: readonly CaseName[] = ['kubo-sync', 'kubo', 'gateway', 'bitswap']
+
 function findPeer({ only, ipfs }: Options, signal: AbortSignal): Promise<KuboProgram> {
-  const asked = only.includes('kubo-sync') || only.includes('kubo')
+  const asked = only.some((name) => besideKubo.includes(name))
   return asked ? findKubo(ipfs, signal) : Promise.resolve({ missing: '--only leaves it out' })
 }
 
 function chooseCases({ only }: Options, found: KuboProgram): Cases {
+  const ipfs = 'path' in found ? found.path : undefined
   const cases = new Map<CaseName, Case>([
     ['limits', limits],
     ['library', library],
     ['http', http],
+    ['gateway', gateway(ipfs)],
+    ['bitswap', bitswap(ipfs)],
     ['small', small],
     ['helia', helia],
   ])
-  if ('path' in found) {
-    cases.set('kubo-sync', kubo(found.path, 'kubo-sync')).set('kubo', kubo(found.path, 'kubo'))
+  if (ipfs !== undefined) {
+    cases.set('kubo-sync', kubo(ipfs, 'kubo-sync')).set('kubo', kubo(ipfs, 'kubo'))
   }
   return new Map(only.flatMap((name) => pairOf(name, cases.get(name))))
 }

@@ -9,6 +9,8 @@ export const caseNames = [
   'library',
   'kubo-sync',
   'http',
+  'gateway',
+  'bitswap',
   'helia',
   'kubo',
   'small',

@@ -160,6 +160,33 @@ describe('a full disk', () => {
   })
 })
 
+it('a disk that is full for many readers is said to be so once a minute, also after the last read', async () => {
+  await using folder = await temporaryFolder()
+  const { disk, files } = fillingDisk()
+  disk.full = true
+  const blocks = Array.from({ length: 9 }, () => someBlock(MIB))
+  let now = 0
+  const init = { folder: folder.path, files, fetchers: [having(...blocks)], now: () => now }
+  await using open = await openRetrieval(init)
+  const readAll = async (some: typeof blocks) => {
+    await Promise.all(
+      some.map(async ([cid]) => {
+        await using session = open.retrieval.session()
+        await session.get(cid, { passing: true })
+      }),
+    )
+  }
+  await readAll(blocks.slice(0, 3))
+  expect(open.log).toHaveLength(1)
+  now = 59_999
+  await readAll(blocks.slice(3, 6))
+  expect(open.log).toHaveLength(1)
+  now = 60_000
+  await readAll(blocks.slice(6))
+  expect(open.log).toHaveLength(2)
+  expect(open.log[0]).toMatchObject({ level: 'warn', code: 'STORAGE_FULL' })
+})
+
 describe('a block that is damaged on the disk', () => {
   async function damagedStore(fetcher: ScriptedFetcher | undefined, keep: 'cache' | 'none') {
     await using stack = new AsyncDisposableStack()

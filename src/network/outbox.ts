@@ -1,0 +1,68 @@
+import type { Libp2p, PeerId } from '@libp2p/interface'
+import { limits } from '../core/limits.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { BITSWAP } from './bitswap-engine.ts'
+import { encodeWants, framed, type WantEntry } from './wire.ts'
+
+type Pending = { readonly peer: PeerId; entries: WantEntry[]; sending: boolean }
+
+/** Sends peers what we want of them: all that comes in one turn of the event loop in one message. */
+export class Outbox {
+  readonly #libp2p: Libp2p
+  readonly #log: Logger
+  readonly #onFailure: (peer: string) => void
+  readonly #pending = new Map<string, Pending>()
+  readonly #stop = new AbortController()
+
+  /** `onFailure` is told who a message could not be sent to. */
+  constructor(libp2p: Libp2p, log: Logger, onFailure: (peer: string) => void) {
+    this.#libp2p = libp2p
+    this.#log = log
+    this.#onFailure = onFailure
+  }
+
+  add(peer: PeerId, entry: WantEntry): void {
+    const id = peer.toString()
+    const pending = this.#pending.get(id) ?? { peer, entries: [], sending: false }
+    this.#pending.set(id, pending)
+    pending.entries.push(entry)
+    if (pending.sending) return
+    pending.sending = true
+    setImmediate(() => void this.#send(id, pending))
+  }
+
+  stop(): void {
+    this.#stop.abort()
+    this.#pending.clear()
+  }
+
+  async #send(id: string, pending: Pending): Promise<void> {
+    while (pending.entries.length > 0 && !this.#stop.signal.aborted) {
+      const { entries } = pending
+      pending.entries = []
+      try {
+        await this.#message(pending.peer, entries)
+      } catch (error) {
+        this.#log.debug({ err: error, peer: id }, 'wants could not be sent')
+        this.#onFailure(id)
+      }
+    }
+    this.#pending.delete(id)
+  }
+
+  async #message(peer: PeerId, entries: readonly WantEntry[]): Promise<void> {
+    const timeout = AbortSignal.timeout(limits.dialMs)
+    const signal = AbortSignal.any([this.#stop.signal, timeout])
+    const [connection] = this.#libp2p.getConnections(peer).filter((one) => one.status === 'open')
+    if (connection === undefined) throw new Error('the peer is not connected any more')
+    const stream = await connection.newStream(BITSWAP, { signal })
+    try {
+      await stream.closeRead({ signal })
+      if (!stream.send(framed(encodeWants(entries)))) await stream.onDrain({ signal })
+      await stream.close({ signal })
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
+  }
+}

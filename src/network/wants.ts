@@ -1,0 +1,338 @@
+import { createHash } from 'node:crypto'
+import type { PeerId } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import type { Answer, BlockFetcher, FetchOptions } from '../core/block-source.ts'
+import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { cancelled, throwIfCancelled } from '../core/signal.ts'
+import type { BitswapEngine, BitswapMessage } from './bitswap-engine.ts'
+import type { Outbox } from './outbox.ts'
+import { WantedPeer } from './wanted-peer.ts'
+import { decodePrefix } from './wire.ts'
+
+/** Hash functions of the blocks we take, by their multicodec codes. */
+const HASHES: ReadonlyMap<number, string> = new Map([
+  [0x12, 'sha256'],
+  [0x13, 'sha512'],
+])
+
+/** Milliseconds for which one peer alone is asked, unless it answers: then another one is asked, too. */
+const STALL_MS = 2_000
+/** Peers that are asked whether they have a block while another is asked for it. */
+const ALSO_ASKED = 8
+/** Milliseconds between two words of progress to those who wait. */
+const PROGRESS_MS = 200
+
+type Waiter = FetchOptions & {
+  resolve(block: Uint8Array): void
+  reject(error: unknown): void
+}
+
+type Want = {
+  readonly cid: CID
+  readonly key: string
+  readonly waiters: Set<Waiter>
+  /** Who was asked for the block, and who whether it has it, and has not answered. */
+  readonly asked: Map<string, 'block' | 'have'>
+  readonly has: Set<string>
+  readonly lacks: Set<string>
+  askedAt: number
+}
+
+/** Who may be waited for although he is not connected. */
+export type AwayPeers = { away(): readonly string[] }
+
+/**
+ * What we want of our peers. One peer is asked for a block at a time, the one that delivers best; the
+ * others only whether they have it, so that a block comes once. Peers that connect later are asked,
+ * too; who is asked and no longer needed gets a cancel.
+ */
+export class Wants implements BlockFetcher {
+  readonly name = 'peers'
+  readonly #outbox: Outbox
+  readonly #away: AwayPeers
+  readonly #wants = new Map<string, Want>()
+  readonly #peers = new Map<string, WantedPeer>()
+  #timer: NodeJS.Timeout | undefined
+  #progressAt = 0
+
+  constructor(engine: BitswapEngine, outbox: Outbox, away: AwayPeers) {
+    this.#outbox = outbox
+    this.#away = away
+    // The engine's own list of wants has nothing to do: it would hash every block a second time.
+    engine.wantList.receiveMessage = async () => {}
+    engine.network.addEventListener('bitswap:message', ({ detail }) =>
+      this.#receive(detail.connection.remotePeer.toString(), detail.message),
+    )
+    engine.network.addEventListener('peer:connected', ({ detail }) => this.#connected(detail))
+    engine.network.addEventListener('peer:disconnected', ({ detail }) =>
+      this.#disconnected(detail.toString()),
+    )
+  }
+
+  async fetch(cid: CID, options: FetchOptions): Promise<Uint8Array> {
+    const { signal } = options
+    throwIfCancelled(signal)
+    const want = this.#wantOf(cid)
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+    const waiter: Waiter = { ...options, resolve, reject }
+    want.waiters.add(waiter)
+    const leave = (): void => this.#leave(want, waiter)
+    signal.addEventListener('abort', leave, { once: true })
+    this.#advance(want)
+    try {
+      return await promise
+    } finally {
+      signal.removeEventListener('abort', leave)
+    }
+  }
+
+  /** Blocks are told apart by their hashes alone: what came for `cid` cannot be anything else. */
+  reject(cid: CID): void {
+    this.#wants.get(keyOf(cid.multihash.bytes))?.lacks.clear()
+  }
+
+  waitingFor(cid: CID): readonly string[] {
+    const asked = this.#wants.get(keyOf(cid.multihash.bytes))?.asked.keys() ?? []
+    return [...asked, ...this.#away.away()]
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    const closed = new PrsmError('NODE_CLOSED', 'the node is closed')
+    for (const { waiters } of this.#wants.values()) for (const { reject } of waiters) reject(closed)
+    this.#wants.clear()
+  }
+
+  #wantOf(cid: CID): Want {
+    const key = keyOf(cid.multihash.bytes)
+    const known = this.#wants.get(key)
+    if (known !== undefined) return known
+    const want: Want = {
+      cid,
+      key,
+      waiters: new Set(),
+      asked: new Map(),
+      has: new Set(),
+      lacks: new Set(),
+      askedAt: 0,
+    }
+    this.#wants.set(key, want)
+    this.#timer ??= setInterval(() => this.#look(), STALL_MS / 2).unref()
+    return want
+  }
+
+  /** Asks whoever should be asked now; ends the want when nobody is left who could have the block. */
+  #advance(want: Want): void {
+    const busy = [...want.asked].filter(([, type]) => type === 'block')
+    const stalled = busy.length > 0 && Date.now() - want.askedAt > STALL_MS
+    if (busy.length > 0 && !(stalled && busy.every(([id]) => this.#isSilent(id)))) return
+    const next = this.#best(want)
+    if (next !== undefined) return this.#askFor(want, next)
+    if (want.asked.size === 0 && !this.#anyFull(want) && this.#away.away().length === 0) {
+      this.#fail(want)
+    }
+  }
+
+  /** True when a peer has more to deliver than it is asked for at a time: the want waits its turn. */
+  #anyFull(want: Want): boolean {
+    return [...this.#peers].some(([id, peer]) => !want.lacks.has(id) && peer.isFull)
+  }
+
+  #isSilent(id: string): boolean {
+    const peer = this.#peers.get(id)
+    return peer === undefined || Date.now() - peer.heardAt > STALL_MS
+  }
+
+  /** Of those that say they have the block, else of all that have not said no: the one that delivers best. */
+  #best(want: Want): WantedPeer | undefined {
+    const open = [...this.#peers.values()].filter(
+      ({ id, isFull }) => !want.lacks.has(id) && want.asked.get(id) !== 'block' && !isFull,
+    )
+    const having = open.filter(({ id }) => want.has.has(id))
+    return (having.length > 0 ? having : open).sort(WantedPeer.compare)[0]
+  }
+
+  #askFor(want: Want, peer: WantedPeer): void {
+    this.#ask(want, peer, 'block')
+    want.askedAt = Date.now()
+    if (peer.delivered > 0) return
+    const others = [...this.#peers.values()].filter(
+      ({ id }) => !want.lacks.has(id) && !want.has.has(id) && !want.asked.has(id),
+    )
+    for (const other of others.slice(0, ALSO_ASKED)) this.#ask(want, other, 'have')
+  }
+
+  #ask(want: Want, peer: WantedPeer, type: 'block' | 'have'): void {
+    if (type === 'block') peer.outstanding += 1
+    want.asked.set(peer.id, type)
+    this.#outbox.add(peer.peerId, { cid: want.cid.bytes, type, cancel: false })
+  }
+
+  #receive(id: string, message: BitswapMessage): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    peer.heardAt = Date.now()
+    for (const block of message.blocks) this.#block(peer, block)
+    for (const { cid, type } of message.blockPresences) {
+      this.#presence(peer, multihashOf(cid), type === 'HaveBlock')
+    }
+    if (message.blocks.length > 0) this.#next()
+  }
+
+  /** What nobody asked this peer for is not even hashed. */
+  #block(peer: WantedPeer, { prefix, data }: BitswapMessage['blocks'][number]): void {
+    if (data.byteLength > limits.maxBlockBytes || !this.#asks(peer.id)) return
+    const multihash = hashOf(prefix, data)
+    const want = multihash === undefined ? undefined : this.#wants.get(keyOf(multihash))
+    if (want === undefined) return
+    peer.delivered += 1
+    this.#end(want)
+    // Alone, not as a part of the message that it came in.
+    const block = Uint8Array.prototype.slice.call(data)
+    for (const { resolve } of want.waiters) resolve(block)
+    this.#progress()
+  }
+
+  #asks(id: string): boolean {
+    for (const want of this.#wants.values()) if (want.asked.has(id)) return true
+    return false
+  }
+
+  #presence(peer: WantedPeer, multihash: Uint8Array | undefined, has: boolean): void {
+    const want = multihash === undefined ? undefined : this.#wants.get(keyOf(multihash))
+    if (want === undefined || !want.asked.has(peer.id)) return
+    if (has && want.asked.get(peer.id) === 'block') return
+    this.#unask(want, peer.id)
+    if (has) want.has.add(peer.id)
+    else {
+      want.has.delete(peer.id)
+      want.lacks.add(peer.id)
+    }
+    this.#advance(want)
+  }
+
+  #unask(want: Want, id: string): void {
+    const peer = this.#peers.get(id)
+    if (want.asked.get(id) === 'block' && peer !== undefined) peer.outstanding -= 1
+    want.asked.delete(id)
+  }
+
+  /** Takes a want away and says so to all that were asked. */
+  #end(want: Want): void {
+    this.#wants.delete(want.key)
+    for (const id of [...want.asked.keys()]) {
+      const peer = this.#peers.get(id)
+      this.#unask(want, id)
+      if (peer !== undefined) {
+        this.#outbox.add(peer.peerId, { cid: want.cid.bytes, type: 'block', cancel: true })
+      }
+    }
+    if (this.#wants.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #leave(want: Want, waiter: Waiter): void {
+    want.waiters.delete(waiter)
+    waiter.reject(cancelled(waiter.signal))
+    if (want.waiters.size > 0 || this.#wants.get(want.key) !== want) return
+    this.#end(want)
+    this.#next()
+  }
+
+  #fail(want: Want): void {
+    this.#end(want)
+    const answers: Answer[] = [...want.lacks].map((id) => ({
+      from: id,
+      answer: 'does not have it',
+    }))
+    const asked = answers.length > 0
+    const error = new PrsmError(
+      'CONTENT_NOT_FOUND',
+      asked
+        ? `no connected peer has block ${want.cid}`
+        : `block ${want.cid} is not here, and no peer is connected that could be asked`,
+      {
+        hint: 'connect to a node that has it: prsm peer connect ADDRESS',
+        details: { cid: want.cid.toString(), answers },
+      },
+    )
+    for (const { reject } of want.waiters) reject(error)
+  }
+
+  #connected(peerId: PeerId): void {
+    const id = peerId.toString()
+    if (!this.#peers.has(id)) this.#peers.set(id, new WantedPeer(id, peerId))
+    for (const want of [...this.#wants.values()]) {
+      want.lacks.delete(id)
+      this.#advance(want)
+    }
+  }
+
+  #disconnected(id: string): void {
+    this.#peers.delete(id)
+    this.failed(id)
+  }
+
+  /** A peer that a message did not reach has been asked for nothing. */
+  failed(id: string): void {
+    for (const want of [...this.#wants.values()]) {
+      if (!want.asked.has(id)) continue
+      this.#unask(want, id)
+      want.has.delete(id)
+      this.#advance(want)
+    }
+  }
+
+  /** Wants that found every peer full get their turn. */
+  #next(): void {
+    for (const want of this.#wants.values()) {
+      if (want.asked.size > 0) continue
+      this.#advance(want)
+      if ([...this.#peers.values()].every(({ isFull }) => isFull)) return
+    }
+  }
+
+  #look(): void {
+    for (const want of [...this.#wants.values()]) this.#advance(want)
+  }
+
+  #progress(): void {
+    const now = Date.now()
+    if (now - this.#progressAt < PROGRESS_MS) return
+    this.#progressAt = now
+    for (const { waiters } of this.#wants.values()) {
+      for (const { onProgress } of waiters) onProgress()
+    }
+  }
+}
+
+function keyOf(multihash: Uint8Array): string {
+  return Buffer.from(multihash.buffer, multihash.byteOffset, multihash.byteLength).toString(
+    'latin1',
+  )
+}
+
+/** The multihash of a block, computed from its bytes; undefined for hashes that are not taken. */
+function hashOf(prefix: Uint8Array, data: Uint8Array): Uint8Array | undefined {
+  const [, , code = 0, length = 0] = decodePrefix(prefix)
+  const algorithm = HASHES.get(code)
+  if (algorithm === undefined) return undefined
+  const digest = createHash(algorithm).update(data).digest()
+  return digest.length === length ? Buffer.concat([Uint8Array.of(code, length), digest]) : undefined
+}
+
+/** The multihash inside the bytes of a CID; undefined when they are none. */
+function multihashOf(cid: Uint8Array): Uint8Array | undefined {
+  if (cid[0] === 0x12 && cid[1] === 0x20) return cid
+  const numbers = decodePrefix(cid)
+  return numbers[0] === 1 ? cid.subarray(1 + varintLength(numbers[1] ?? 0)) : undefined
+}
+
+function varintLength(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes += 1
+  return bytes
+}
