@@ -15,7 +15,8 @@ const when: Readonly<Record<ErrorCode, string | null>> = {
   INVALID_RANGE:
     'nothing of the file is in the range; `Content-Range: bytes */SIZE` tells its size',
   CONFIG_INVALID: null,
-  CONTENT_NOT_FOUND: 'the content, or a block of it, is not stored here',
+  CONTENT_NOT_FOUND:
+    'the content, or a block of it, is not stored here, and no peer has it; `details.answers` tells who was asked and what each said',
   PATH_NOT_FOUND: 'the folder has no such name',
   ROUTE_NOT_FOUND: 'there is no such route; status 405 when it takes other methods (`Allow`)',
   NOT_A_FILE: 'it is a folder or a symbolic link where a file is asked for',
@@ -39,6 +40,13 @@ const when: Readonly<Record<ErrorCode, string | null>> = {
   STORE_TOO_NEW: null,
   STORE_LOCKED: 'another program has a database locked',
   ADDRESS_IN_USE: null,
+  CAR_INVALID: 'the archive is no CAR, is cut off, or has a block that is not what its CID says',
+  NETWORK_OFF: 'the daemon runs without the network (`PRSM_NETWORK=off`)',
+  PEER_UNREACHABLE: 'the peer does not answer, or is not connected',
+  NOT_ACCEPTABLE: null,
+  NOT_CACHED: null,
+  NOT_IMPLEMENTED: null,
+  TOO_MANY_REQUESTS: null,
   FORBIDDEN_HOST: 'the `Host` header is not a name of this machine',
   FORBIDDEN_ORIGIN: 'the request comes from a web page of another origin',
   DAEMON_UNREACHABLE: null,

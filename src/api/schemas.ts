@@ -31,6 +31,7 @@ export const downloadQuery = z.strictObject({
     .regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u, 'must be a plain name')
     .refine(fitsName, `must have at most ${limits.maxFilenameBytes} bytes`)
     .exactOptional(),
+  offline: z.enum(['true', 'false']).exactOptional(),
 })
 
 export const listQuery = z.strictObject({
@@ -94,6 +95,29 @@ export const nodeStatus = z.object({
   uploads: z.int(),
   uploadBytes: bytes,
 })
+
+export const nodeIdentity = z.object({
+  id: z.string(),
+  addresses: z.array(z.string()),
+  agent: z.string(),
+})
+
+export const peerConnection = z.object({
+  id: z.string(),
+  address: z.string(),
+  direction: z.enum(['inbound', 'outbound']),
+  openedAt: z.string(),
+  agent: z.string().exactOptional(),
+  kept: z.boolean(),
+})
+
+export const peerList = z.object({ peers: z.array(peerConnection) })
+
+/** The body of a request to connect to a peer. */
+export const connectBody = z.strictObject({ address: z.string().min(1).max(limits.maxPathBytes) })
+
+/** `offline=true`: no peer is asked. */
+export const readQuery = z.strictObject({ offline: z.enum(['true', 'false']).exactOptional() })
 
 /** An error on the wire (RFC 9457). `code` is an `ErrorCode`; clients must take ones they do not know. */
 export const problem = z.object({

@@ -23,6 +23,7 @@ export function createProgram(session: Session): Command {
   addDaemon(program, session)
   addTransfers(program, session)
   addViews(program, session)
+  addNetwork(program, session)
   addConfig(program, session)
   return program
 }
@@ -61,6 +62,7 @@ function addTransfers(program: Command, session: Session): void {
     .command('get')
     .description('Save a file or folder: written beside its place, synced, then renamed.')
     .argument('<content>', CONTENT)
+    .option('--offline', 'ask no peer: only what is stored here')
     .option('-o, --output <PATH>', 'where to; must not exist; default: its last name, here')
     .action(async (content, options) => {
       const command = await import('./commands/get.ts')
@@ -71,6 +73,7 @@ function addTransfers(program: Command, session: Session): void {
     .command('cat')
     .description('Write a file, or a part of it, to stdout.')
     .argument('<content>', CONTENT)
+    .option('--offline', 'ask no peer: only what is stored here')
     .option('--offset <BYTES>', 'the first byte wanted: a number, or one with KiB, MiB, …', size)
     .option('--length <BYTES>', 'how many bytes are wanted; default: all to the end', size)
     .action(async (content, options) => {
@@ -87,6 +90,7 @@ function addViews(program: Command, session: Session): void {
     .command('ls')
     .description('List a folder: CID, bytes and name of each entry; folders end in a slash.')
     .argument('<content>', CONTENT)
+    .option('--offline', 'ask no peer: only what is stored here')
     .action(async (content, options) => {
       const command = await import('./commands/ls.ts')
       await command.ls(session, content, options)
@@ -96,6 +100,7 @@ function addViews(program: Command, session: Session): void {
     .command('stat')
     .description('Tell what a CID is: file or folder, its size, its blocks.')
     .argument('<content>', CONTENT)
+    .option('--offline', 'ask no peer: only what is stored here')
     .action(async (content, options) => {
       const command = await import('./commands/stat.ts')
       await command.stat(session, content, options)
@@ -119,6 +124,46 @@ function addViews(program: Command, session: Session): void {
       await command.status(session, options)
     })
   talksToDaemon(status, 'the result', ['prsm status --json'])
+}
+
+function addNetwork(program: Command, session: Session): void {
+  const id = program
+    .command('id')
+    .description('Print the peer ID of the daemon and the addresses others reach it by.')
+    .action(async (options) => {
+      const command = await import('./commands/id.ts')
+      await command.id(session, options)
+    })
+  talksToDaemon(id, 'the result', ['prsm id'])
+  const peer = program.command('peer').description('Look after the connections to other nodes.')
+  const connect = peer
+    .command('connect')
+    .description('Connect to a node, to get what it has and to give it what is here.')
+    .argument('<address>', 'what `prsm id` prints on its side, with /p2p/ and its ID')
+    .action(async (address, options) => {
+      const command = await import('./commands/peer.ts')
+      await command.peerConnect(session, address, options)
+    })
+  talksToDaemon(connect, 'the connection', [
+    'prsm peer connect /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…',
+  ])
+  const disconnect = peer
+    .command('disconnect')
+    .description('End the connections to a node; one of PRSM_PEERS stays away until a restart.')
+    .argument('<id>', 'its peer ID')
+    .action(async (peerId, options) => {
+      const command = await import('./commands/peer.ts')
+      await command.peerDisconnect(session, peerId, options)
+    })
+  talksToDaemon(disconnect, 'its ID', ['prsm peer disconnect 12D3KooW…'])
+  const ls = peer
+    .command('ls')
+    .description('List the nodes that are connected: ID, direction, address, program.')
+    .action(async (options) => {
+      const command = await import('./commands/peer.ts')
+      await command.peerList(session, options)
+    })
+  talksToDaemon(ls, 'each connection', ['prsm peer ls'])
 }
 
 function addConfig(program: Command, session: Session): void {

@@ -6,7 +6,7 @@ import { PrsmError } from '../core/errors.ts'
 import { fromConnection, fromProblem, notUnderstood } from './api-error.ts'
 
 export type ApiRequest = {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** Below `/api/v1/ipfs`, encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string>>

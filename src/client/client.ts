@@ -9,12 +9,14 @@ import type {
   UploadPage,
   UploadResult,
 } from '../core/content.ts'
+import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type {
   ContentId,
   Download,
   DownloadOptions,
   DownloadToOptions,
   DownloadToResult,
+  ReadOptions,
   SignalOptions,
   Storage,
   UploadOptions,
@@ -24,6 +26,7 @@ import { Api } from './api.ts'
 import { download } from './download.ts'
 import { downloadTo, stat } from './download-to.ts'
 import { ls } from './listing.ts'
+import { connectPeer, disconnectPeer, id, peers } from './peers.ts'
 import { upload } from './upload.ts'
 
 export type ClientOptions = {
@@ -68,11 +71,11 @@ export class StorageClient implements Storage, AsyncDisposable {
     return downloadTo(this.#api, content, { ...options, path })
   }
 
-  stat(content: ContentId, options?: SignalOptions): Promise<ContentStat> {
+  stat(content: ContentId, options?: ReadOptions): Promise<ContentStat> {
     return stat(this.#api, content, options)
   }
 
-  ls(content: ContentId, options?: SignalOptions): AsyncIterable<DirectoryEntry> {
+  ls(content: ContentId, options?: ReadOptions): AsyncIterable<DirectoryEntry> {
     return ls(this.#api, content, options)
   }
 
@@ -86,6 +89,22 @@ export class StorageClient implements Storage, AsyncDisposable {
 
   status({ signal }: SignalOptions = {}): Promise<NodeStatus> {
     return this.#api.json(nodeStatus, { method: 'GET', path: '/status', signal })
+  }
+
+  id(options?: SignalOptions): Promise<NodeIdentity> {
+    return id(this.#api, options)
+  }
+
+  peers(options?: SignalOptions): Promise<readonly PeerConnection[]> {
+    return peers(this.#api, options)
+  }
+
+  connectPeer(address: string, options?: SignalOptions): Promise<PeerConnection> {
+    return connectPeer(this.#api, address, options)
+  }
+
+  disconnectPeer(peer: string, options?: SignalOptions): Promise<void> {
+    return disconnectPeer(this.#api, peer, options)
   }
 
   /** Ends the connections, after what is under way. */

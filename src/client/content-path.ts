@@ -5,3 +5,8 @@ export function contentPath({ root, path }: Target): string {
   const names = path.map((name) => encodeURIComponent(name.toWellFormed()))
   return `/${[root.toString(), ...names].join('/')}`
 }
+
+/** The query of a reading request that asks no peer. */
+export function offlineQuery(offline: boolean | undefined): Readonly<Record<string, string>> {
+  return offline === true ? { offline: 'true' } : {}
+}

@@ -8,22 +8,22 @@ import type {
   ContentId,
   DownloadToOptions,
   DownloadToResult,
-  SignalOptions,
+  ReadOptions,
 } from '../core/storage.ts'
 import { saveFile, saveFolder } from '../files/save.ts'
 import { unpackTar } from '../files/tar.ts'
 import type { Api } from './api.ts'
 import { brokenOff } from './api-error.ts'
-import { contentPath } from './content-path.ts'
+import { contentPath, offlineQuery } from './content-path.ts'
 import { pieces } from './download.ts'
 
 export async function stat(
   api: Api,
   content: ContentId,
-  { signal }: SignalOptions = {},
+  { signal, offline }: ReadOptions = {},
 ): Promise<ContentStat> {
   const path = `/stat${contentPath(targetOf(content))}`
-  return await api.json(contentStat, { method: 'GET', path, signal })
+  return await api.json(contentStat, { method: 'GET', path, query: offlineQuery(offline), signal })
 }
 
 export type SaveOptions = DownloadToOptions & { readonly path: string }
@@ -50,7 +50,8 @@ async function saveOneFile(api: Api, target: Target, { path, ...options }: SaveO
 async function saveWholeFolder(api: Api, target: Target, { path, ...options }: SaveOptions) {
   const { signal } = options
   const meter = new ProgressMeter(options.onProgress)
-  const { body } = await api.send({ method: 'GET', path: contentPath(target), signal })
+  const query = offlineQuery(options.offline)
+  const { body } = await api.send({ method: 'GET', path: contentPath(target), query, signal })
   const entries = new Unpacked(body, meter, signal)
   try {
     const saved = await saveFolder(path, entries, options)

@@ -6,7 +6,7 @@ import { ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
 import type { Answer, Api } from './api.ts'
 import { brokenOff, notUnderstood } from './api-error.ts'
-import { contentPath } from './content-path.ts'
+import { contentPath, offlineQuery } from './content-path.ts'
 
 /** Times a download whose connection broke goes on where it stopped. Content never changes under its CID. */
 const RESUMES = 3
@@ -47,8 +47,8 @@ export async function* pieces(
 ): AsyncGenerator<Uint8Array> {
   const target = isTarget(content) ? content : targetOf(content)
   const part = checkedPart(options)
-  const { signal } = options
-  let answer = await ask(api, target, { ...part, signal }).catch((error: unknown) => {
+  const { signal, offline } = options
+  let answer = await ask(api, target, { ...part, signal, offline }).catch((error: unknown) => {
     if (isAtTheEnd(error, part)) return undefined
     throw error
   })
@@ -64,7 +64,12 @@ export async function* pieces(
     const left = total - meter.bytesDone
     if (left === 0) break
     if (left < 0 || resumes === RESUMES) throw brokenOff(api.url, end.cause)
-    answer = await ask(api, target, { offset: part.offset + meter.bytesDone, length: left, signal })
+    answer = await ask(api, target, {
+      offset: part.offset + meter.bytesDone,
+      length: left,
+      signal,
+      offline,
+    })
   }
   meter.finish()
 }
@@ -114,16 +119,21 @@ function checkedPart({ offset = 0, length }: DownloadOptions): Part {
   return length === undefined ? { offset } : { offset, length }
 }
 
-type Question = Part & { readonly signal: AbortSignal | undefined }
+type Question = Part & {
+  readonly signal: AbortSignal | undefined
+  readonly offline: boolean | undefined
+}
 
 async function ask(
   api: Api,
   target: Target,
-  { offset, length, signal }: Question,
+  { offset, length, signal, offline }: Question,
 ): Promise<Answer> {
   const range = rangeHeader({ offset, ...(length === undefined ? {} : { length }) })
   const headers = range === undefined ? {} : { range }
-  const answer = await api.send({ method: 'GET', path: contentPath(target), headers, signal })
+  const query = offlineQuery(offline)
+  const path = contentPath(target)
+  const answer = await api.send({ method: 'GET', path, query, headers, signal })
   if (answer.header('content-type') === TAR) {
     answer.discard()
     throw new PrsmError('NOT_A_FILE', `${formatTarget(target)} is a directory`, {

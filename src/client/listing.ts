@@ -1,10 +1,10 @@
 import { directoryEntry, NDJSON, problem } from '../api/schemas.ts'
 import { targetOf } from '../core/cid.ts'
 import type { DirectoryEntry } from '../core/content.ts'
-import type { ContentId, SignalOptions } from '../core/storage.ts'
+import type { ContentId, ReadOptions } from '../core/storage.ts'
 import type { Api } from './api.ts'
 import { fromProblem, notUnderstood } from './api-error.ts'
-import { contentPath } from './content-path.ts'
+import { contentPath, offlineQuery } from './content-path.ts'
 
 /** Characters of one line of a listing: a name of the longest length, all of it escaped, and much besides. */
 const MAX_LINE = 64 * 1024
@@ -13,10 +13,16 @@ const MAX_LINE = 64 * 1024
 export async function* ls(
   api: Api,
   content: ContentId,
-  { signal }: SignalOptions = {},
+  { signal, offline }: ReadOptions = {},
 ): AsyncGenerator<DirectoryEntry> {
   const path = `/ls${contentPath(targetOf(content))}`
-  const { body } = await api.send({ method: 'GET', path, headers: { accept: NDJSON }, signal })
+  const { body } = await api.send({
+    method: 'GET',
+    path,
+    query: offlineQuery(offline),
+    headers: { accept: NDJSON },
+    signal,
+  })
   for await (const line of lines(api, body)) yield entryOf(api, line)
 }
 

@@ -99,6 +99,8 @@ export const limits = {
   /** Bytes of blocks loaded for one peer and not sent yet, and for all peers. */
   peerServingBytes: 16 * MIB,
   servingBytes: 64 * MIB,
+  /** Bytes of a request body that is JSON. */
+  maxJsonBodyBytes: 64 * KIB,
   /** Bytes `.bytes()` collects when the caller names no `maxBytes`. */
   collectBytes: 256 * MIB,
   /** Rows a page of a list may have, and has when nobody says. */

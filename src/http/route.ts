@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { PrsmError } from '../core/errors.ts'
 
-export type Method = 'GET' | 'HEAD' | 'POST'
+export type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE'
 
 /** Returns what is answered as JSON. One that has answered by itself hijacks the reply when it is done. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown

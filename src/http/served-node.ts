@@ -4,7 +4,16 @@ import type { StorageNode } from '../node/storage-node.ts'
 /** What the API asks of the node. */
 export type ServedNode = Pick<
   StorageNode,
-  'upload' | 'walk' | 'stat' | 'ls' | 'list' | 'status'
+  | 'upload'
+  | 'walk'
+  | 'stat'
+  | 'ls'
+  | 'list'
+  | 'status'
+  | 'id'
+  | 'peers'
+  | 'connectPeer'
+  | 'disconnectPeer'
 > & {
   download(content: ContentId, options?: DownloadOptions): AsyncIterable<Uint8Array>
 }

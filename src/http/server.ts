@@ -10,6 +10,7 @@ import { addContentRoute } from './routes/content.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addLsRoute } from './routes/ls.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
+import { addPeerRoutes } from './routes/peers.ts'
 import { addStatRoute } from './routes/stat.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addUploadRoute } from './routes/upload.ts'
@@ -82,6 +83,7 @@ function addRoutes(app: FastifyInstance, { node, metrics }: ApiParts, serving: S
   addLsRoute(app, { node })
   addContentRoute(app, { node })
   addStatusRoute(app, { node })
+  addPeerRoutes(app, { node, idleMs })
   addHealthRoutes(app, { node, version, isDraining: () => requests.draining })
   addMetricsRoute(app, { metrics })
 }

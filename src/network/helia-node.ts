@@ -6,7 +6,7 @@ import type { Libp2pOptions } from 'libp2p'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { type BitswapEngine, engineOf } from './bitswap-engine.ts'
-import { createHeliaLight, withBitswap, withLibp2pLight } from './helia.ts'
+import { composeHelia } from './helia.ts'
 
 type HeliaInit = {
   readonly blockstore: Blockstore
@@ -41,8 +41,7 @@ const BITSWAP_SETTINGS = {
 /** Composes Helia of its parts and starts it. Its blockstore serves; blocks are asked for by us alone. */
 export async function startHelia(init: HeliaInit): Promise<HeliaNode> {
   const { blockstore, datastore, logger } = init
-  const light = createHeliaLight({ blockstore, datastore, logger })
-  const helia = withBitswap(withLibp2pLight(light, init.libp2p), BITSWAP_SETTINGS)
+  const helia = composeHelia({ blockstore, datastore, logger }, init.libp2p, BITSWAP_SETTINGS)
   const broker = keepBroker(helia)
   try {
     await helia.start()

@@ -129,8 +129,8 @@ export class Wants implements BlockFetcher {
     const stalled = busy.length > 0 && Date.now() - want.askedAt > STALL_MS
     if (busy.length > 0 && !(stalled && busy.every(([id]) => this.#isSilent(id)))) return
     const next = this.#best(want)
-    if (next !== undefined) return this.#askFor(want, next)
-    if (want.asked.size === 0 && !this.#anyFull(want) && this.#away.away().length === 0) {
+    if (next !== undefined) this.#askFor(want, next)
+    else if (want.asked.size === 0 && !this.#anyFull(want) && this.#away.away().length === 0) {
       this.#fail(want)
     }
   }

@@ -4,7 +4,7 @@ import { connect } from '../daemon-client.ts'
 import { formatName, formatTransfer } from '../display.ts'
 import type { Session } from '../session.ts'
 
-export type GetOptions = Flags & { readonly output?: string }
+export type GetOptions = Flags & { readonly output?: string; readonly offline?: boolean }
 
 export async function get(session: Session, content: string, options: GetOptions): Promise<void> {
   const target = parseTarget(content)
@@ -13,7 +13,11 @@ export async function get(session: Session, content: string, options: GetOptions
   const view = session.progress(output)
   const { signal } = session
   const saved = await client
-    .downloadTo(formatTarget(target), output, { onProgress: view.onProgress, signal })
+    .downloadTo(formatTarget(target), output, {
+      onProgress: view.onProgress,
+      offline: options.offline === true,
+      signal,
+    })
     .finally(view.end)
   const { bytes, durationMs, files } = saved
   const what = saved.kind === 'directory' ? `${files} files, ` : ''

@@ -7,9 +7,14 @@ import type { Session } from '../session.ts'
 /** Width of a size up to a tebibyte in bytes: lines are written as they come, so it cannot be measured. */
 const SIZE_WIDTH = 13
 
-export async function ls(session: Session, content: string, options: Flags): Promise<void> {
+type OfflineFlags = Flags & { readonly offline?: boolean }
+
+export async function ls(session: Session, content: string, options: OfflineFlags): Promise<void> {
   await using client = await connect(session, options)
-  for await (const entry of client.ls(content, { signal: session.signal })) {
+  for await (const entry of client.ls(content, {
+    signal: session.signal,
+    offline: options.offline === true,
+  })) {
     await session.result(entry, lineOf(entry))
   }
 }

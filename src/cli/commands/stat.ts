@@ -3,9 +3,18 @@ import { connect } from '../daemon-client.ts'
 import { formatBytes, formatTable } from '../display.ts'
 import type { Session } from '../session.ts'
 
-export async function stat(session: Session, content: string, options: Flags): Promise<void> {
+type OfflineFlags = Flags & { readonly offline?: boolean }
+
+export async function stat(
+  session: Session,
+  content: string,
+  options: OfflineFlags,
+): Promise<void> {
   await using client = await connect(session, options)
-  const found = await client.stat(content, { signal: session.signal })
+  const found = await client.stat(content, {
+    signal: session.signal,
+    offline: options.offline === true,
+  })
   const rows = [
     ['cid', found.cid],
     ['kind', found.sharded ? `${found.kind} (sharded)` : found.kind],

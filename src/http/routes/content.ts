@@ -3,6 +3,7 @@ import { API_ROOT, downloadQuery, OCTETS, TAR } from '../../api/schemas.ts'
 import { formatTarget, type Target } from '../../core/cid.ts'
 import type { ContentStat } from '../../core/content.ts'
 import { PrsmError } from '../../core/errors.ts'
+import type { ReadOptions } from '../../core/storage.ts'
 import { packTar } from '../../files/tar.ts'
 import { isKnown, rangeStands } from '../../web/conditions.ts'
 import { attachment } from '../../web/content-disposition.ts'
@@ -25,32 +26,41 @@ export function addContentRoute(app: FastifyInstance, { node }: ContentParts): v
   const handler: Handler = async (request, reply) => {
     const { exchange } = request
     const target = targetOfUrl(request.raw.url ?? '', CID_SEGMENT)
-    const { filename } = parseQuery(downloadQuery, request.query)
-    const stat = await node.stat(formatTarget(target), { signal: exchange.signal })
+    const { filename, offline } = parseQuery(downloadQuery, request.query)
+    const how = { signal: exchange.signal, offline: offline === 'true' }
+    const stat = await node.stat(formatTarget(target), how)
     const name = filename ?? nameOf(target, stat)
     const send = stat.kind === 'file' ? sendFile : sendFolder
-    await exchange.hold(send(exchange, node, { stat, name }))
+    await exchange.hold(send(exchange, node, { stat, name, how }))
     reply.hijack()
   }
   addRoute(app, [['GET', 'HEAD'], `${API_ROOT}/ipfs/:cid`], handler)
   addRoute(app, [['GET', 'HEAD'], `${API_ROOT}/ipfs/:cid/*`], handler)
 }
 
-type Found = { readonly stat: ContentStat; readonly name: string }
+type Found = {
+  readonly stat: ContentStat
+  readonly name: string
+  readonly how: ReadOptions
+}
 
 function nameOf(target: Target, stat: ContentStat): string {
   const name = target.path.at(-1) ?? target.root.toString()
   return stat.kind === 'directory' ? `${name}.tar` : name
 }
 
-async function sendFile(exchange: Exchange, node: ContentParts['node'], { stat, name }: Found) {
-  const { response, request, signal } = exchange
+async function sendFile(
+  exchange: Exchange,
+  node: ContentParts['node'],
+  { stat, name, how }: Found,
+) {
+  const { response, request } = exchange
   const etag = `"${stat.cid}"`
   if (isKnown(request.headers['if-none-match'], etag)) return notModified(exchange, etag)
   const part = askedPart(exchange, etag, stat.bytes)
   const { offset, length } = part ?? { offset: 0, length: stat.bytes }
   const wanted = request.method === 'GET' && length > 0
-  const range = { offset, length, signal, reuseBuffers: true }
+  const range = { offset, length, ...how, reuseBuffers: true }
   const bytes = wanted ? await primed(node.download(stat.cid, range)) : []
   describe(exchange, { etag, name, type: OCTETS })
   response.setHeader('accept-ranges', 'bytes')
@@ -80,12 +90,16 @@ function shortRead(cid: string, details: { length: number; written: number }): P
 }
 
 /** The archive is made anew each time from the same entries: the same content, so a weak tag. */
-async function sendFolder(exchange: Exchange, node: ContentParts['node'], { stat, name }: Found) {
-  const { response, request, signal } = exchange
+async function sendFolder(
+  exchange: Exchange,
+  node: ContentParts['node'],
+  { stat, name, how }: Found,
+) {
+  const { response, request } = exchange
   const etag = `W/"${stat.cid}.tar"`
   if (isKnown(request.headers['if-none-match'], etag)) return notModified(exchange, etag)
   const wanted = request.method === 'GET'
-  const bytes = wanted ? await primed(packTar(node.walk(stat.cid, { signal }))) : []
+  const bytes = wanted ? await primed(packTar(node.walk(stat.cid, how))) : []
   describe(exchange, { etag, name, type: TAR })
   response.setHeader('accept-ranges', 'none')
   await writeChunks(exchange, bytes)

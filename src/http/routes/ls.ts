@@ -5,6 +5,7 @@ import type { DirectoryEntry } from '../../core/content.ts'
 import type { Exchange } from '../../web/exchange.ts'
 import { primed, writeChunks } from '../../web/response-stream.ts'
 import { targetOfUrl } from '../content-path.ts'
+import { isOffline } from '../query.ts'
 import { problemLine } from '../refusal.ts'
 import { addRoute, type Handler } from '../route.ts'
 import type { ServedNode } from '../served-node.ts'
@@ -23,8 +24,9 @@ export function addLsRoute(
     const { exchange } = request
     const { signal } = exchange
     const target = targetOfUrl(request.raw.url ?? '', CID_SEGMENT)
-    const { cid } = await node.stat(formatTarget(target), { signal })
-    const entries = await primed(node.ls(cid, { signal }))
+    const offline = isOffline(request.query)
+    const { cid } = await node.stat(formatTarget(target), { signal, offline })
+    const entries = await primed(node.ls(cid, { signal, offline }))
     const send = request.headers.accept?.includes(NDJSON) ? sendLines : sendObject
     await exchange.hold(send(exchange, { cid, entries }))
     reply.hijack()
