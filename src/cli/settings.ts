@@ -17,7 +17,7 @@ export const daemonFlags = [
   'swarmListen',
   'peers',
   'gatewayListen',
-  'cacheSize',
+  'cacheSizeMb',
   'timeout',
   'keepFetched',
   'log',

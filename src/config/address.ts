@@ -29,8 +29,9 @@ export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Reads multiaddrs, separated by commas or spaces; none is an empty list. Throws INVALID_INPUT. */
+/** Reads multiaddrs, separated by commas or spaces; `none` is an empty list. Throws INVALID_INPUT. */
 export function parseMultiaddrs(text: string): readonly string[] {
+  if (text.trim() === 'none') return []
   const addresses = text.split(/[\s,]+/).filter((each) => each !== '')
   const bad = addresses.find((each) => !/^(\/[^/]+)+$/.test(each))
   if (bad === undefined) return addresses

@@ -54,7 +54,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
       network:
         values.network === 'off' ? null : { listen: values.swarmListen, peers: values.peers },
       gateway: values.gatewayListen,
-      cacheBytes: values.cacheSize * 1024 * 1024,
+      cacheBytes: values.cacheSizeMb * 1024 * 1024,
       timeoutMs: values.timeout * 1000,
       keepFetched: values.keepFetched,
       defaulted: {

@@ -70,7 +70,7 @@ export const settings = {
     fallback: ['/ip4/127.0.0.1/tcp/4001'],
     unit: 'multiaddrs',
     meaning:
-      'where peers reach this node, with commas between; beyond this machine only when said: `/ip4/0.0.0.0/tcp/4001`; empty: nowhere',
+      'where peers reach this node, with commas between; beyond this machine only when said: `/ip4/0.0.0.0/tcp/4001`; `none`: nowhere',
     show: formatList,
   }),
   peers: setting<readonly string[]>({
@@ -95,7 +95,7 @@ export const settings = {
       'where the read-only IPFS gateway listens; beyond this machine only when said: `0.0.0.0:8080`; `off`: nowhere',
     show: (value: ListenAddress | null) => (value === null ? 'off' : formatListen(value)),
   }),
-  cacheSize: setting({
+  cacheSizeMb: setting({
     key: 'cacheSizeMb',
     variable: 'PRSM_IPFS_CACHE_SIZE_MB',
     flag: '--cache-size-mb N',

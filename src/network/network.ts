@@ -57,8 +57,10 @@ export async function startNetwork(init: NetworkInit): Promise<Network> {
   const keptPeers = new KeptPeers(libp2p, log)
   stack.defer(() => keptPeers.stop())
   const outbox: Outbox = new Outbox(libp2p, log, (peer) => wants.failed(peer))
-  const wants = new Wants(engine, outbox, keptPeers)
-  const serving = new ServeQueue(engine, blocks, log)
+  const wants: Wants = new Wants(engine, outbox, {
+    away: () => [...keptPeers.away(), ...newcomers(libp2p, wants)],
+  })
+  const serving = new ServeQueue(engine, { blocks, log, outbox })
   stack.defer(() => wants.stop())
   stack.defer(() => outbox.stop())
   for (const peer of kept) keptPeers.keep(peer)
@@ -196,6 +198,19 @@ async function openDatastore(path: string | null, log: Logger): Promise<OpenData
     log.warn({ err: error, folder }, 'what is known of peers is kept in memory for this run')
     return inMemory
   }
+}
+
+/** Milliseconds a new connection has to say whether it exchanges blocks. */
+const GREETING_MS = 5_000
+
+/** Peers that have just connected, and may be asked in a moment. */
+function newcomers(libp2p: Libp2p, wants: Wants): readonly string[] {
+  const since = Date.now() - GREETING_MS
+  return libp2p
+    .getConnections()
+    .filter(({ status, timeline }) => status === 'open' && timeline.open > since)
+    .map(({ remotePeer }) => remotePeer.toString())
+    .filter((id) => !wants.knows(id))
 }
 
 function unreachable(address: string, error: unknown): PrsmError {

@@ -2,11 +2,20 @@ import type { Libp2p, PeerId } from '@libp2p/interface'
 import { limits } from '../core/limits.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { BITSWAP } from './bitswap-engine.ts'
-import { encodeWants, framed, type WantEntry } from './wire.ts'
+import { encodeHaves, encodeWants, framed, type WantEntry } from './wire.ts'
 
-type Pending = { readonly peer: PeerId; entries: WantEntry[]; sending: boolean }
+type Pending = {
+  readonly peer: PeerId
+  entries: WantEntry[]
+  /** CIDs of blocks the peer asked whether they are here. */
+  haves: Uint8Array[]
+  sending: boolean
+}
 
-/** Sends peers what we want of them: all that comes in one turn of the event loop in one message. */
+/**
+ * Sends peers what we want of them and what we have of what they want: all that comes in one turn of
+ * the event loop in one message.
+ */
 export class Outbox {
   readonly #libp2p: Libp2p
   readonly #log: Logger
@@ -22,13 +31,21 @@ export class Outbox {
   }
 
   add(peer: PeerId, entry: WantEntry): void {
+    this.#pendingOf(peer).entries.push(entry)
+  }
+
+  /** Says that a block is here. */
+  addHave(peer: PeerId, cid: Uint8Array): void {
+    this.#pendingOf(peer).haves.push(cid)
+  }
+
+  #pendingOf(peer: PeerId): Pending {
     const id = peer.toString()
-    const pending = this.#pending.get(id) ?? { peer, entries: [], sending: false }
+    const pending = this.#pending.get(id) ?? { peer, entries: [], haves: [], sending: false }
     this.#pending.set(id, pending)
-    pending.entries.push(entry)
-    if (pending.sending) return
+    if (!pending.sending) setImmediate(() => void this.#send(id, pending))
     pending.sending = true
-    setImmediate(() => void this.#send(id, pending))
+    return pending
   }
 
   stop(): void {
@@ -37,11 +54,12 @@ export class Outbox {
   }
 
   async #send(id: string, pending: Pending): Promise<void> {
-    while (pending.entries.length > 0 && !this.#stop.signal.aborted) {
-      const { entries } = pending
+    while (pending.entries.length + pending.haves.length > 0 && !this.#stop.signal.aborted) {
+      const message = Buffer.concat([encodeWants(pending.entries), encodeHaves(pending.haves)])
       pending.entries = []
+      pending.haves = []
       try {
-        await this.#message(pending.peer, entries)
+        await this.#message(pending.peer, message)
       } catch (error) {
         this.#log.debug({ err: error, peer: id }, 'wants could not be sent')
         this.#onFailure(id)
@@ -50,7 +68,7 @@ export class Outbox {
     this.#pending.delete(id)
   }
 
-  async #message(peer: PeerId, entries: readonly WantEntry[]): Promise<void> {
+  async #message(peer: PeerId, message: Uint8Array): Promise<void> {
     const timeout = AbortSignal.timeout(limits.dialMs)
     const signal = AbortSignal.any([this.#stop.signal, timeout])
     const [connection] = this.#libp2p.getConnections(peer).filter((one) => one.status === 'open')
@@ -58,7 +76,7 @@ export class Outbox {
     const stream = await connection.newStream(BITSWAP, { signal })
     try {
       await stream.closeRead({ signal })
-      if (!stream.send(framed(encodeWants(entries)))) await stream.onDrain({ signal })
+      if (!stream.send(framed(message))) await stream.onDrain({ signal })
       await stream.close({ signal })
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(String(error)))

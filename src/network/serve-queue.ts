@@ -4,6 +4,7 @@ import type { LocalBlocks } from '../core/block-source.ts'
 import { limits } from '../core/limits.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { BitswapEngine, BitswapMessage, BitswapWant } from './bitswap-engine.ts'
+import type { Outbox } from './outbox.ts'
 
 /** Wants given to the engine at a time, however small their blocks are. */
 const BATCH_WANTS = 256
@@ -15,6 +16,12 @@ type Asker = {
   running: boolean
 }
 
+export type ServeParts = {
+  readonly blocks: LocalBlocks
+  readonly log: Logger
+  readonly outbox: Outbox
+}
+
 /**
  * Gives what peers want to the engine in portions. The engine loads all that one message asks for
  * before it sends the first block: a peer that asks for a thousand and reads none would hold two
@@ -23,15 +30,17 @@ type Asker = {
 export class ServeQueue {
   readonly #blocks: LocalBlocks
   readonly #log: Logger
+  readonly #outbox: Outbox
   readonly #lists: BitswapEngine['peerWantLists']
   readonly #receive: (peer: PeerId, message: BitswapMessage) => void
   readonly #askers = new Map<string, Asker>()
   readonly #waiting: (() => void)[] = []
   #bytes = 0
 
-  constructor(engine: BitswapEngine, blocks: LocalBlocks, log: Logger) {
+  constructor(engine: BitswapEngine, { blocks, log, outbox }: ServeParts) {
     this.#blocks = blocks
     this.#log = log
+    this.#outbox = outbox
     this.#lists = engine.peerWantLists
     this.#receive = this.#lists.receiveMessage.bind(this.#lists)
     this.#lists.receiveMessage = (peer, message) => this.#take(peer, message)
@@ -56,17 +65,20 @@ export class ServeQueue {
     const cancels = wantlist.entries.filter(({ cancel }) => cancel === true)
     for (const { cid } of cancels) asker.wants.delete(keyOf(cid))
     if (cancels.length > 0) this.#pass(peer, cancels)
-    for (const want of wantlist.entries) if (want.cancel !== true) this.#add(asker, want)
+    for (const want of wantlist.entries) if (want.cancel !== true) this.#want(asker, want)
     if (asker.wants.size > 0 && !asker.running) void this.#serve(asker)
   }
 
-  #add({ wants }: Asker, want: BitswapWant): void {
+  #want(asker: Asker, want: BitswapWant): void {
+    const cid = decoded(want.cid)
+    if (cid === undefined) return this.#log.debug('a peer wants what is no CID')
+    // The engine would read the whole block to say so.
+    if (want.wantType === 'WantHave' && this.#blocks.has(cid)) {
+      return this.#outbox.addHave(asker.peer, want.cid)
+    }
     const key = keyOf(want.cid)
-    if (wants.size >= limits.maxPeerWants && !wants.has(key)) return
-    try {
-      wants.set(key, { cid: CID.decode(want.cid), want })
-    } catch {
-      this.#log.debug('a peer wants what is no CID')
+    if (asker.wants.size < limits.maxPeerWants || asker.wants.has(key)) {
+      asker.wants.set(key, { cid, want })
     }
   }
 
@@ -131,6 +143,14 @@ export class ServeQueue {
   #forget(peer: PeerId): void {
     this.#askers.get(peer.toString())?.wants.clear()
     this.#askers.delete(peer.toString())
+  }
+}
+
+function decoded(bytes: Uint8Array): CID | undefined {
+  try {
+    return CID.decode(bytes)
+  } catch {
+    return undefined
   }
 }
 

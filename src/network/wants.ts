@@ -97,6 +97,11 @@ export class Wants implements BlockFetcher {
     return [...asked, ...this.#away.away()]
   }
 
+  /** True for a connected peer that exchanges blocks. */
+  knows(id: string): boolean {
+    return this.#peers.has(id)
+  }
+
   stop(): void {
     clearInterval(this.#timer)
     this.#timer = undefined

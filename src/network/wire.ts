@@ -12,12 +12,22 @@ const LENGTH_DELIMITED = 2
 /** Field numbers of the Bitswap message (spec: bitswap-protocol, 1.2.0). */
 const WANTLIST = 1
 const ENTRIES = 1
+const PRESENCES = 4
+/** Its type is left out: `Have` is 0, the default. */
+const PRESENCE_CID = 1
 const ENTRY = { block: 1, priority: 2, cancel: 3, wantType: 4, sendDontHave: 5 } as const
 
 /** A message that changes what we want: each entry asks for an answer also when the block is not there. */
 export function encodeWants(entries: readonly WantEntry[]): Uint8Array {
   const list = entries.map((entry) => lengthDelimited(ENTRIES, encodeEntry(entry)))
   return lengthDelimited(WANTLIST, Buffer.concat(list))
+}
+
+/** A message that says of blocks that they are here. */
+export function encodeHaves(cids: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(
+    cids.map((cid) => lengthDelimited(PRESENCES, lengthDelimited(PRESENCE_CID, cid))),
+  )
 }
 
 function encodeEntry({ cid, type, cancel }: WantEntry): Uint8Array {

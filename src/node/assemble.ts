@@ -72,17 +72,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     stack.use(network)
     announce = (cid) => network.announce(cid)
   }
-  const retrieval = stack.use(
-    new Retrieval({
-      blocks,
-      fetchers: network === null ? [] : [network],
-      cacheBytes: options.cacheBytes ?? limits.cacheBytes,
-      idleMs: options.timeoutMs ?? limits.retrievalIdleMs,
-      keep: options.keepFetched ?? 'cache',
-      metrics,
-      logger: child(logger, 'retrieval'),
-    }),
-  )
+  const retrieval = stack.use(openRetrieval(options, { blocks, network, metrics, logger }))
   network?.onPeer(() => retrieval.forgetMisses())
   const hasher = stack.use(new Hasher())
   const open = stack.move()
@@ -100,6 +90,21 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     metrics,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+type RetrievalParts = Pick<Parts, 'blocks' | 'network' | 'metrics' | 'logger'>
+
+function openRetrieval(
+  {
+    cacheBytes = limits.cacheBytes,
+    timeoutMs: idleMs = limits.retrievalIdleMs,
+    keepFetched: keep = 'cache',
+  }: NodeOptions,
+  { blocks, network, metrics, logger }: RetrievalParts,
+): Retrieval {
+  const fetchers = network === null ? [] : [network]
+  const log = child(logger, 'retrieval')
+  return new Retrieval({ blocks, fetchers, cacheBytes, idleMs, keep, metrics, logger: log })
 }
 
 async function openFolder(options: NodeOptions, files: FilePort): Promise<DataFolder | null> {

