@@ -35,7 +35,7 @@ const may = {
   inspect: ['core', 'telemetry'],
   network: ['core', 'telemetry'],
   unixfs: ['core', 'telemetry', 'blocks'],
-  car: ['core', 'telemetry', 'blocks', 'unixfs'],
+  car: ['core', 'telemetry', 'files', 'blocks', 'unixfs'],
   provenance: ['core', 'telemetry', 'db'],
   ledger: ['core', 'telemetry', 'db'],
   retrieval: ['core', 'telemetry', 'blocks', 'network', 'remotes'],

@@ -11,6 +11,7 @@ export const REQUEST_ID_HEADER = 'x-request-id'
 export const PROBLEM_JSON = 'application/problem+json'
 export const NDJSON = 'application/x-ndjson'
 export const TAR = 'application/x-tar'
+export const CAR = 'application/vnd.ipld.car'
 export const OCTETS = 'application/octet-stream'
 
 const sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hex digits')
@@ -46,6 +47,25 @@ export const uploadResult = z.object({
   filename: z.string(),
   contentType: z.string(),
   created: z.boolean(),
+  newBytes: bytes,
+  reusedBytes: bytes,
+  durationMs: z.number(),
+})
+
+/** `pin=false` leaves what is imported to the next collection. */
+export const importQuery = z.strictObject({ pin: z.enum(['true', 'false']).exactOptional() })
+
+export const importResult = z.object({
+  roots: z.array(
+    z.object({
+      cid: z.string(),
+      complete: z.boolean(),
+      pinned: z.boolean(),
+      missing: z.array(z.string()),
+    }),
+  ),
+  blocks: z.int(),
+  bytes,
   newBytes: bytes,
   reusedBytes: bytes,
   durationMs: z.number(),

@@ -83,6 +83,12 @@ const lastDirectory = statement<[], { directory: number | null; count: number }>
      (SELECT count(*) FROM block WHERE directory = (SELECT max(directory) FROM block)) AS count
    FROM block`,
 )
+const findState = statement<[number], { place: number; damaged: 0 | 1 }>(
+  'SELECT place, EXISTS (SELECT 1 FROM damaged WHERE block = id) AS damaged FROM block WHERE id = ?',
+)
+const findMultihash = statement<[number], { multihash: Uint8Array }>(
+  'SELECT multihash FROM block WHERE id = ?',
+)
 const page = statement<[number, number], { id: number; multihash: Uint8Array }>(
   `SELECT id, multihash FROM block WHERE id > ? AND place <> ${ABSENT} ORDER BY id LIMIT ?`,
 )
@@ -94,6 +100,8 @@ export const blockIndex = {
     findLinks.get(db, id, codec) !== undefined,
   links: (db: Connection, id: number, codec: number) => findLinks.get(db, id, codec)?.children,
   isDamaged: (db: Connection, id: number) => isDamaged.get(db, id) !== undefined,
+  state: (db: Connection, id: number) => findState.get(db, id),
+  multihash: (db: Connection, id: number) => findMultihash.get(db, id)?.multihash,
   meta: (db: Connection, key: MetaKey) => readMeta.get(db, key)?.value ?? 0,
   /** The directory filled last and how many files rows name there; directory 0 of an empty store. */
   lastDirectory: (db: Connection) => {

@@ -10,6 +10,7 @@ import type { Database } from '../db/database.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { ABSENT, type BlockRow, blockIndex, FILE, INLINE } from './block-index.ts'
 import { BlockReader } from './block-reader.ts'
+import { missingBelow } from './completeness.ts'
 import { Damage } from './damage.ts'
 import { descriptorLimit } from './descriptor-limit.ts'
 import { FileBlocks } from './file-blocks.ts'
@@ -35,6 +36,12 @@ export type BlockStoreInit = {
   readonly onStored?: (cid: CID) => void
   /** Block files that may stay open for the next reader. Default: `limits.openBlockFiles`, or a quarter of what the process may have. */
   readonly openFiles?: number
+}
+
+export type MissingOptions = {
+  readonly lease: Lease
+  readonly atMost: number
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What the store counts; of a part of a block its segments. */
@@ -131,6 +138,18 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
 
   getPart(cid: CID, part: Part, options?: GetOptions): Promise<Uint8Array> {
     return this.#reader.getPart(cid, part, options)
+  }
+
+  /**
+   * The first blocks of a DAG that are not stored, at most `atMost`; none when it is whole. What `lease`
+   * put has to be synced. Throws CANCELLED.
+   */
+  missingBelow(root: CID, { lease, ...options }: MissingOptions): Promise<readonly CID[]> {
+    const relink = async (cid: CID) => {
+      await lease.put(cid, await this.get(cid), { hashed: true })
+      await lease.sync()
+    }
+    return missingBelow(root, { db: this.#db.reader, relink, ...options })
   }
 
   /** CIDs of all stored blocks, with the raw codec: the index knows multihashes. */

@@ -2,23 +2,43 @@ import * as dagPb from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { DAG_CBOR, documentLinks, isDocument } from './document-links.ts'
 import { inlineBlock } from './multihash.ts'
 
 /**
  * The CIDs a block names, read by its codec; none for raw and for codecs that are stored but not
- * understood. Identity CIDs carry their block and are left out. Throws BLOCK_REJECTED when a dag-pb
- * block cannot be decoded.
+ * understood. A link that carries its block (an identity CID) gives the links of that block. Throws
+ * BLOCK_REJECTED when a dag-pb, dag-cbor or dag-json block cannot be decoded.
  */
 export function linksOf(cid: CID, bytes: Uint8Array): readonly CID[] {
-  if (cid.code !== DAG_PB) return []
   try {
-    return dagPb
-      .decode(bytes)
-      .Links.map(({ Hash }) => Hash)
-      .filter((link) => inlineBlock(link) === undefined)
+    return ownLinks(cid, bytes).flatMap(reached)
   } catch (cause) {
-    throw new PrsmError('BLOCK_REJECTED', `${cid} is not a dag-pb block`, { cause })
+    throw new PrsmError('BLOCK_REJECTED', `${cid} is not a ${nameOf(cid)} block`, { cause })
   }
+}
+
+/** The stored blocks a link leads to. What an identity CID carries that nobody can read leads nowhere. */
+function reached(link: CID): readonly CID[] {
+  const inner = inlineBlock(link)
+  if (inner === undefined) return [link]
+  if (inner.byteLength > limits.maxIdentityBytes) return []
+  try {
+    return ownLinks(link, inner).flatMap(reached)
+  } catch {
+    return []
+  }
+}
+
+function ownLinks(cid: CID, bytes: Uint8Array): readonly CID[] {
+  if (cid.code === DAG_PB) return dagPb.decode(bytes).Links.map(({ Hash }) => Hash)
+  return isDocument(cid) ? documentLinks(cid, bytes) : []
+}
+
+function nameOf({ code }: CID): string {
+  if (code === DAG_PB) return 'dag-pb'
+  return code === DAG_CBOR ? 'dag-cbor' : 'dag-json'
 }
 
 /** One link as it is stored: the row of the child block, and the codec the parent reads it with. */

@@ -1,18 +1,9 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import * as dagJson from '@ipld/dag-json'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
+import { DAG_CBOR, documentLinks as linksIn } from '../blocks/document-links.ts'
 import { limits } from '../core/limits.ts'
 import { dagInvalid, dagLimit } from '../unixfs/dag-error.ts'
-import { cborLinks } from './traverse-cbor.ts'
-
-/** Multicodec codes of the formats whose values have links. */
-export const DAG_CBOR = 0x71
-export const DAG_JSON = 0x0129
-
-/** True for a block that is a value of the IPLD data model: dag-cbor or dag-json. */
-export function isDocument(cid: CID): boolean {
-  return cid.code === DAG_CBOR || cid.code === DAG_JSON
-}
 
 /**
  * The value of a dag-cbor or dag-json block: objects, arrays, `Uint8Array` and `CID`. Throws
@@ -31,22 +22,10 @@ export function decodeDocument(cid: CID, block: Uint8Array): unknown {
 export function documentLinks(cid: CID, block: Uint8Array): readonly CID[] {
   checkBytes(cid, block)
   try {
-    return cid.code === DAG_CBOR ? cborLinks(block) : jsonLinks(block)
+    return linksIn(cid, block)
   } catch (cause) {
     throw invalid(cid, cause)
   }
-}
-
-/** A map of one key `/` with a text. In a string its quotes would be escaped: there is no other place for it. */
-const JSON_LINK = /\{\s*"(?:\/|\\\/|\\u002[fF])"\s*:\s*"([^"\\]*)"\s*\}/g
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-/** The order of the text: objects would bring keys that look like numbers to the front. */
-function jsonLinks(block: Uint8Array): readonly CID[] {
-  const text = utf8.decode(block)
-  JSON.parse(text)
-  return Array.from(text.matchAll(JSON_LINK), ([, link = '']) => CID.parse(link))
 }
 
 function checkBytes(cid: CID, block: Uint8Array): void {

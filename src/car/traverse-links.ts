@@ -1,7 +1,8 @@
 import { CID } from 'multiformats/cid'
+import { isDocument } from '../blocks/document-links.ts'
 import { DAG_PB } from '../core/cid.ts'
 import { decodeDagPb } from '../unixfs/dag-pb.ts'
-import { documentLinks, isDocument } from './traverse-document.ts'
+import { documentLinks } from './traverse-document.ts'
 
 /** Where a block stands in a file or a HAMT. `start` and `bytes` count content bytes. */
 export type Place = { readonly depth: number; readonly start: number; readonly bytes: number }

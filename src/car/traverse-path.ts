@@ -1,4 +1,5 @@
 import { CID } from 'multiformats/cid'
+import { isDocument } from '../blocks/document-links.ts'
 import { inlineBlock } from '../blocks/multihash.ts'
 import type { BlockSource, GetOptions } from '../core/block-source.ts'
 import { formatTarget, type Target } from '../core/cid.ts'
@@ -6,7 +7,7 @@ import { PrsmError } from '../core/errors.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { DagOptions } from '../unixfs/dag-source.ts'
 import { followName } from '../unixfs/resolve.ts'
-import { decodeDocument, isDocument } from './traverse-document.ts'
+import { decodeDocument } from './traverse-document.ts'
 
 /** Where a path leads through folders and documents (dag-cbor, dag-json). */
 export type Way = {

@@ -24,6 +24,7 @@ export function createProgram(session: Session): Command {
   addTransfers(program, session)
   addViews(program, session)
   addNetwork(program, session)
+  addDag(program, session)
   addConfig(program, session)
   return program
 }
@@ -166,6 +167,23 @@ function addNetwork(program: Command, session: Session): void {
   talksToDaemon(ls, 'each connection', ['prsm peer ls'])
 }
 
+function addDag(program: Command, session: Session): void {
+  const dag = program.command('dag').description('Move DAGs as they are, block by block.')
+  const imports = dag
+    .command('import')
+    .description('Store the blocks of CAR archives, each verified; print the CIDs of their roots.')
+    .argument('<files...>', 'CAR files, version 1 or 2; - is stdin')
+    .option('--pin <BOOLEAN>', 'false leaves the roots to the next collection', truth, true)
+    .action(async (paths, options) => {
+      const command = await import('./commands/dag-import.ts')
+      await command.dagImport(session, paths, options)
+    })
+  talksToDaemon(imports, 'progress and the result', [
+    'prsm dag import dataset.car',
+    'prsm dag import --pin=false blocks.car',
+  ])
+}
+
 function addConfig(program: Command, session: Session): void {
   const config = program.command('config').description('Look at the configuration.')
   const show = config
@@ -204,6 +222,11 @@ function size(text: string): number {
     if (!isPrsmError(error)) throw error
     throw new InvalidArgumentError(error.hint ?? error.message)
   }
+}
+
+function truth(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InvalidArgumentError('It is true or false.')
 }
 
 function count(text: string): number {

@@ -4,6 +4,7 @@ import { nodeStatus, uploadPage } from '../api/schemas.ts'
 import type {
   ContentStat,
   DirectoryEntry,
+  ImportResult,
   ListOptions,
   NodeStatus,
   UploadPage,
@@ -11,11 +12,13 @@ import type {
 } from '../core/content.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type {
+  CarSource,
   ContentId,
   Download,
   DownloadOptions,
   DownloadToOptions,
   DownloadToResult,
+  ImportOptions,
   ReadOptions,
   SignalOptions,
   Storage,
@@ -25,6 +28,7 @@ import type {
 import { Api } from './api.ts'
 import { download } from './download.ts'
 import { downloadTo, stat } from './download-to.ts'
+import { importCar } from './import-car.ts'
 import { ls } from './listing.ts'
 import { connectPeer, disconnectPeer, id, peers } from './peers.ts'
 import { upload } from './upload.ts'
@@ -69,6 +73,10 @@ export class StorageClient implements Storage, AsyncDisposable {
     options: DownloadToOptions = {},
   ): Promise<DownloadToResult> {
     return downloadTo(this.#api, content, { ...options, path })
+  }
+
+  importCar(source: CarSource, options?: ImportOptions): Promise<ImportResult> {
+    return importCar(this.#api, source, options)
   }
 
   stat(content: ContentId, options?: ReadOptions): Promise<ContentStat> {

@@ -47,8 +47,12 @@ function queryOf(content: Content, options: UploadOptions): Record<string, strin
 
 function headersOf(content: Content, bytesTotal: number | undefined): Record<string, string> {
   if (content.kind === 'directory') return { 'content-type': TAR }
-  const length = bytesTotal === undefined ? {} : { 'content-length': String(bytesTotal) }
-  return { 'content-type': OCTETS, ...length }
+  return { 'content-type': OCTETS, ...lengthHeader(bytesTotal) }
+}
+
+/** What announces the bytes of a body, where they are known. */
+export function lengthHeader(bytesTotal: number | undefined): Record<string, string> {
+  return bytesTotal === undefined ? {} : { 'content-length': String(bytesTotal) }
 }
 
 function bodyOf(content: Content, meter: ProgressMeter): AsyncIterable<Uint8Array> {
@@ -56,8 +60,8 @@ function bodyOf(content: Content, meter: ProgressMeter): AsyncIterable<Uint8Arra
   return packTar(countedEntries(content.entries, meter))
 }
 
-/** A piece counts when the next one is asked for: then it is with the socket. */
-async function* counted(
+/** The pieces of a source. One counts when the next is asked for: then it is with the socket. */
+export async function* counted(
   content: AsyncIterable<Uint8Array>,
   meter: ProgressMeter,
 ): AsyncGenerator<Uint8Array> {

@@ -66,6 +66,8 @@ export const limits = {
   /** Bytes of the header of a CAR, which names its roots, and roots of one CAR that are rooted. */
   maxCarHeaderBytes: 1 * MIB,
   maxCarRoots: 1_000,
+  /** Blocks that are missing below a root of a CAR, of which an import tells. */
+  maxToldMissing: 10,
   /** Requests the gateway answers at a time; more are told to come back (429). */
   gatewayRequests: 256,
   gatewayRetryAfterSeconds: 5,

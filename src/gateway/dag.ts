@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
-import { DAG_CBOR, DAG_JSON, decodeDocument, isDocument } from '../car/traverse-document.ts'
+import { DAG_CBOR, DAG_JSON, isDocument } from '../blocks/document-links.ts'
+import { decodeDocument } from '../car/traverse-document.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { Ask, Format, Reply, Responder } from './ask.ts'
 import { notModified } from './content-reply.ts'

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { z } from 'zod'
 import type { problem } from '../api/schemas.ts'
 import { PrsmError, systemCode, toPrsmError } from '../core/errors.ts'
-import { unsupportedMediaType } from './media-type.ts'
+import { unsupportedUpload } from './media-type.ts'
 import { statusOf } from './status.ts'
 
 export type Problem = z.infer<typeof problem>
@@ -48,7 +48,7 @@ export function fromFramework(error: unknown): { error: PrsmError; status?: numb
   const status = statusCode(error)
   if (status === undefined || status >= 500) return { error: toPrsmError(error) }
   if (status === statusOf.UNSUPPORTED_MEDIA_TYPE) {
-    return { error: unsupportedMediaType('a Content-Type that is none', error) }
+    return { error: unsupportedUpload('a Content-Type that is none', error) }
   }
   const message = error instanceof Error ? error.message : String(error)
   return { error: new PrsmError('INVALID_INPUT', message, { cause: error }), status }

@@ -15,6 +15,14 @@ export function declaredBytes(exchange: Exchange): number | undefined {
   return text === undefined ? undefined : Number(text)
 }
 
+/** A request without either header has no body; an empty file is one that says so. Throws INVALID_INPUT. */
+export function checkHasBody({ request }: Exchange): void {
+  if (request.headers['content-length'] ?? request.headers['transfer-encoding']) return
+  throw new PrsmError('INVALID_INPUT', 'the request has no body', {
+    hint: 'send the content as the body; for an empty file, with Content-Length: 0',
+  })
+}
+
 /** Lets a client that asked first (`Expect: 100-continue`) send its body. */
 export function acceptBody(exchange: Exchange): void {
   const { headers, httpVersion } = exchange.request

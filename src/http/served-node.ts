@@ -5,6 +5,7 @@ import type { StorageNode } from '../node/storage-node.ts'
 export type ServedNode = Pick<
   StorageNode,
   | 'upload'
+  | 'importCar'
   | 'walk'
   | 'stat'
   | 'ls'

@@ -7,6 +7,7 @@ import { RunningRequests } from '../web/running-requests.ts'
 import { createApp, stopping } from './app.ts'
 import type { RefusalBounds } from './refusal.ts'
 import { addContentRoute } from './routes/content.ts'
+import { addDagImportRoute } from './routes/dag-import.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addLsRoute } from './routes/ls.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
@@ -78,6 +79,7 @@ type Serving = Pick<ApiOptions, 'maxFileBytes' | 'version'> & {
 function addRoutes(app: FastifyInstance, { node, metrics }: ApiParts, serving: Serving): void {
   const { version, maxFileBytes: maxBytes, idleMs, requests } = serving
   addUploadRoute(app, { node, body: { maxBytes, idleMs } })
+  addDagImportRoute(app, { node, idleMs })
   addUploadsRoute(app, { node })
   addStatRoute(app, { node })
   addLsRoute(app, { node })

@@ -4,6 +4,7 @@ import type {
   ContentStat,
   DirectoryEntry,
   FolderEntry,
+  ImportResult,
   ListOptions,
   NodeStatus,
   UploadPage,
@@ -12,11 +13,13 @@ import type {
 import { PrsmError, toPrsmError } from '../core/errors.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type {
+  CarSource,
   ContentId,
   Download,
   DownloadOptions,
   DownloadToOptions,
   DownloadToResult,
+  ImportOptions,
   ReadOptions,
   SignalOptions,
   Storage,
@@ -26,6 +29,7 @@ import type {
 import { download } from '../downloads/download.ts'
 import { downloadTo } from '../downloads/download-to.ts'
 import { listContent, statContent, walkContent } from '../downloads/open-content.ts'
+import { importCar } from '../imports/import-car.ts'
 import type { Network } from '../network/network.ts'
 import { child, type Logger } from '../telemetry/logger.ts'
 import { beginOperation, type Metrics, type Operation, observe } from '../telemetry/metrics.ts'
@@ -52,6 +56,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   readonly #parts: Parts
   readonly #startedAt = new Date()
   readonly #uploadLog: Logger
+  readonly #importLog: Logger
   readonly #running = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -60,6 +65,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   private constructor(parts: Parts) {
     this.#parts = parts
     this.#uploadLog = child(parts.logger, 'uploads')
+    this.#importLog = child(parts.logger, 'imports')
   }
 
   /** @internal Use `createStorageNode`. */
@@ -121,6 +127,18 @@ export class StorageNode implements Storage, AsyncDisposable {
     )
     this.#moved('download', saved.bytes)
     return saved
+  }
+
+  async importCar(
+    source: CarSource,
+    options: ImportOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<ImportResult> {
+    const request = { source, options: this.#untilClosed(options) }
+    const result = await this.#observed('import', () => importCar(this.#parts, request, caller))
+    this.#moved('import', result.bytes)
+    this.#importLog.info(result, 'imported a CAR')
+    return result
   }
 
   async stat(content: ContentId, options: ReadOptions = {}): Promise<ContentStat> {
@@ -239,7 +257,7 @@ export class StorageNode implements Storage, AsyncDisposable {
     })
   }
 
-  #moved(operation: 'upload' | 'download', bytes: number): void {
+  #moved(operation: 'upload' | 'download' | 'import', bytes: number): void {
     this.metrics.contentBytes.observe({ operation }, bytes)
   }
 

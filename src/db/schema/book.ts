@@ -1,6 +1,6 @@
 import { integer, primaryKey, sqliteTable, text, unique } from '../drizzle.ts'
 
-/** What keeps a DAG alive, and for whom. `reason`: 'upload'. Times are milliseconds since 1970. */
+/** What keeps a DAG alive, and for whom. `reason`: 'upload' or 'import' (of a CAR). Times are milliseconds since 1970. */
 export const root = sqliteTable(
   'root',
   {

@@ -2,16 +2,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { API_ROOT, OCTETS, TAR, uploadQuery, uploadResult } from '../../api/schemas.ts'
 import { LOCAL } from '../../core/caller.ts'
-import { PrsmError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
 import type { UploadOptions, UploadSource } from '../../core/storage.ts'
 import { unpackTar } from '../../files/tar.ts'
 import type { Exchange } from '../../web/exchange.ts'
-import { FORM, type MediaType, mediaTypeOf } from '../media-type.ts'
+import { FORM, type UploadType, uploadTypeOf } from '../media-type.ts'
 import { parseQuery } from '../query.ts'
 import {
   acceptBody,
   type BodyBounds,
+  checkHasBody,
   checkSize,
   declaredBytes,
   requestBytes,
@@ -29,7 +29,7 @@ export function addUploadRoute(app: FastifyInstance, { node, body }: UploadParts
   addRoute(app, [['POST'], `${API_ROOT}/ipfs/upload`], async (request, reply) => {
     const { exchange } = request
     const query = parseQuery(uploadQuery, request.query)
-    const type = mediaTypeOf(exchange.request)
+    const type = uploadTypeOf(exchange.request)
     checkHasBody(exchange)
     checkAnnounced(exchange, type, body.maxBytes)
     acceptBody(exchange)
@@ -45,16 +45,8 @@ function answer(reply: FastifyReply, result: z.infer<typeof uploadResult>) {
   return uploadResult.parse(result)
 }
 
-/** A request without either header has no body; an empty file is one that says so. */
-function checkHasBody({ request }: Exchange): void {
-  if (request.headers['content-length'] ?? request.headers['transfer-encoding']) return
-  throw new PrsmError('INVALID_INPUT', 'the request has no body', {
-    hint: 'send the content as the body; for an empty file, with Content-Length: 0',
-  })
-}
-
 /** Refuses by the announced length, before a byte is read. A folder's files are counted one by one. */
-function checkAnnounced(exchange: Exchange, type: MediaType, maxBytes: number): void {
+function checkAnnounced(exchange: Exchange, type: UploadType, maxBytes: number): void {
   if (type === TAR) return
   const overhead = type === FORM ? limits.formOverheadBytes : 0
   checkSize((declaredBytes(exchange) ?? 0) - overhead, maxBytes)
@@ -62,7 +54,7 @@ function checkAnnounced(exchange: Exchange, type: MediaType, maxBytes: number): 
 
 async function contentOf(
   request: FastifyRequest,
-  type: MediaType,
+  type: UploadType,
   body: BodyBounds,
 ): Promise<Content> {
   const { exchange } = request
