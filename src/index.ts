@@ -5,6 +5,8 @@ export type {
   ContentStat,
   DirectoryEntry,
   FolderEntry,
+  ImportedRoot,
+  ImportResult,
   NodeStatus,
   OnProgress,
   Progress,
@@ -15,13 +17,17 @@ export type {
 export { type ErrorCode, isPrsmError, PrsmError } from './core/errors.ts'
 export { limits } from './core/limits.ts'
 export { manifestSha256 } from './core/manifest.ts'
+export type { NetworkOptions, NodeIdentity, PeerConnection } from './core/network.ts'
 export type {
   ByteSource,
+  CarSource,
   ContentId,
   Download,
   DownloadOptions,
   DownloadToOptions,
   DownloadToResult,
+  ImportOptions,
+  ReadOptions,
   Storage,
   UploadOptions,
   UploadSource,

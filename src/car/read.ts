@@ -7,6 +7,9 @@ import { ByteReader } from '../files/byte-reader.ts'
 
 export type CarBlock = { readonly cid: CID; readonly bytes: Uint8Array }
 
+/** Gives memory for a block of so many bytes; what is in it is nobody's. */
+export type AllocateBlock = (bytes: number) => Uint8Array
+
 /** An archive whose header has been read. */
 export type Car = {
   readonly roots: readonly CID[]
@@ -14,8 +17,8 @@ export type Car = {
   readonly blocks: AsyncIterable<CarBlock>
 }
 
-/** Bytes of the start of a CARv2, the pragma with its own length, and of the header behind it. */
-const PRAGMA = Uint8Array.of(10, 0xa1, 0x67, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e, 2)
+/** Bytes a CARv2 begins with, which give its version, and of the header behind them. */
+const PRAGMA_BYTES = 11
 const V2_HEADER_BYTES = 40
 /** Bytes of a CID: a longest digest of 128 bytes and three numbers, with room. */
 const MAX_CID_BYTES = 256
@@ -23,18 +26,21 @@ const MAX_CID_BYTES = 256
 const INDEX_FACTOR = 2
 
 /**
- * Opens a CAR, version 1 or 2 (ipld.io/specs/transport/car), as its bytes come. At most one block and
- * one chunk are in memory; nothing is believed before it is checked. Throws CAR_INVALID with the
+ * Opens a CAR, version 1 or 2 (ipld.io/specs/transport/car), as its bytes come. Each block comes in
+ * memory of its own from `allocate`; besides it one chunk of the source is held. Throws CAR_INVALID with the
  * offset, in bytes, of what is wrong, UNSUPPORTED_CODEC for a hash nobody here can compute, and what
  * `source` throws; so does the iteration of its blocks.
  */
-export async function openCar(source: AsyncIterable<Uint8Array>): Promise<Car> {
-  const input = new CarInput(source)
+export async function openCar(
+  source: AsyncIterable<Uint8Array>,
+  allocate: AllocateBlock = (bytes) => new Uint8Array(bytes),
+): Promise<Car> {
+  const input = new CarInput(source, allocate)
   const first = await input.header()
   if (first.version === 1) return { roots: first.roots, blocks: sections(input) }
   const { end } = await skipToPayload(input)
   const inner = await input.header()
-  if (inner.version !== 1) throw invalid(PRAGMA.byteLength, 'a CARv2 has no CARv1 in it')
+  if (inner.version !== 1) throw invalid(PRAGMA_BYTES, 'a CARv2 has no CARv1 in it')
   return { roots: inner.roots, blocks: sections(input, end) }
 }
 
@@ -45,7 +51,7 @@ async function skipToPayload(input: CarInput): Promise<{ readonly end: number }>
   const start = Number(view.getBigUint64(16, true))
   const end = start + Number(view.getBigUint64(24, true))
   if (start < input.offset || !Number.isSafeInteger(end)) {
-    throw invalid(PRAGMA.byteLength, `the CARv2 says its data is at ${start} to ${end}`)
+    throw invalid(PRAGMA_BYTES, `the CARv2 says its data is at ${start} to ${end}`)
   }
   await input.skip(start - input.offset)
   return { end }
@@ -73,11 +79,13 @@ type Header = { readonly version: 1; readonly roots: readonly CID[] } | { readon
 /** Reads the parts of a CAR, and knows where it stands. */
 class CarInput {
   readonly #reader: ByteReader
+  readonly #allocate: AllocateBlock
   #offset = 0
   #peeked: number | undefined
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  constructor(source: AsyncIterable<Uint8Array>, allocate: AllocateBlock) {
     this.#reader = new ByteReader(source)
+    this.#allocate = allocate
   }
 
   /** Bytes read so far. */
@@ -108,13 +116,22 @@ class CarInput {
     if (length > limits.maxBlockBytes + MAX_CID_BYTES) {
       throw invalid(at, `a block says it has ${length} bytes; one may have ${limits.maxBlockBytes}`)
     }
-    const section = await this.exactly(length, 'a block')
-    const [cid, bytes] = splitSection(at, section)
-    if (bytes.byteLength > limits.maxBlockBytes) {
-      throw invalid(at, `block ${cid} has ${bytes.byteLength} bytes`)
-    }
+    const head = await this.exactly(Math.min(length, MAX_CID_BYTES), 'a block')
+    const [cid, start] = splitHead(at, head)
+    const size = length - head.byteLength + start.byteLength
+    if (size > limits.maxBlockBytes) throw invalid(at, `block ${cid} has ${size} bytes`)
+    const bytes = this.#allocate(size)
+    bytes.set(start)
+    await this.#fill(bytes.subarray(start.byteLength), 'a block')
     if (!matches(cid, bytes)) throw invalid(at, `the bytes of block ${cid} hash to something else`)
     return { cid, bytes }
+  }
+
+  async #fill(bytes: Uint8Array, what: string): Promise<void> {
+    const at = this.offset
+    const filled = await this.#reader.into(bytes)
+    this.#offset += filled
+    if (filled < bytes.byteLength) throw invalid(at, `it ends in the middle of ${what}`)
   }
 
   async exactly(length: number, what: string): Promise<Uint8Array> {
@@ -198,9 +215,11 @@ function asCid(at: number, value: unknown): CID {
   throw invalid(at, 'one of its roots is not a CID')
 }
 
-function splitSection(at: number, section: Uint8Array): readonly [CID, Uint8Array] {
+/** The CID a section begins with, with memory of its own, and what of the block follows it. */
+function splitHead(at: number, head: Uint8Array): readonly [CID, Uint8Array] {
   try {
-    return CID.decodeFirst(section)
+    const { size } = CID.inspectBytes(head)
+    return [CID.decode(head.slice(0, size)), head.subarray(size)]
   } catch (cause) {
     throw invalid(at, 'a block does not begin with a CID', cause)
   }

@@ -3,7 +3,7 @@ import { abortable } from '../core/abortable.ts'
 import type { ImportResult } from '../core/content.ts'
 import { ProgressMeter } from '../core/progress-meter.ts'
 import type { CarSource, ImportOptions } from '../core/storage.ts'
-import { openArchive } from '../files/open-archive.ts'
+import { openFileSource } from '../files/source.ts'
 import type { Api } from './api.ts'
 import { counted, lengthHeader } from './upload.ts'
 
@@ -13,7 +13,7 @@ export async function importCar(
   source: CarSource,
   { pin = true, onProgress, signal }: ImportOptions = {},
 ): Promise<ImportResult> {
-  const { bytesTotal, content } = await openArchive(source, signal)
+  const { bytesTotal, content } = await openFileSource(source)
   const meter = new ProgressMeter(onProgress, bytesTotal)
   // The daemon may answer before it has all: then nobody asks the source for the rest.
   const answered = new AbortController()

@@ -25,14 +25,20 @@ export class ByteReader {
     if (first === undefined || first.length === length) return first ?? new Uint8Array(0)
     const bytes = new Uint8Array(length)
     bytes.set(first)
-    let filled = first.length
-    while (filled < length) {
-      const piece = await this.some(length - filled)
+    const more = await this.into(bytes.subarray(first.length))
+    return bytes.subarray(0, first.length + more)
+  }
+
+  /** Fills `bytes` with the next ones; gives how many came, fewer only where the source ends. */
+  async into(bytes: Uint8Array): Promise<number> {
+    let filled = 0
+    while (filled < bytes.length) {
+      const piece = await this.some(bytes.length - filled)
       if (piece === undefined) break
       bytes.set(piece, filled)
       filled += piece.length
     }
-    return bytes.subarray(0, filled)
+    return filled
   }
 
   /** Ends the source. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import type { FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
-import type { ByteSource, UploadSource } from '../core/storage.ts'
-import { type OpenLocalOptions, openLocal } from './walk.ts'
+import type { ByteSource, CarSource, UploadSource } from '../core/storage.ts'
+import { type OpenLocalOptions, openLocal, openLocalFile } from './walk.ts'
 
 /** An upload's content, whatever it was given as. `bytesTotal` only where it is known beforehand. */
 export type Content =
@@ -21,6 +21,8 @@ export type Content =
       readonly handedOver?: boolean
       readonly entries: AsyncIterable<FolderEntry>
     }
+
+type FileContent = Extract<Content, { readonly kind: 'file' }>
 
 const UNNAMED = 'content'
 
@@ -43,6 +45,20 @@ async function openPath(path: string, options: OpenLocalOptions): Promise<Conten
   const local = await openLocal(path, options)
   if (local.kind === 'directory') return { ...local, handedOver: true }
   const { name, bytes, content } = local
+  return { kind: 'file', name, bytesTotal: bytes, handedOver: true, content }
+}
+
+/** Opens what has to be one file: a path is followed through links. Throws NOT_A_FILE and what `openSource` does. */
+export async function openFileSource(source: CarSource): Promise<FileContent> {
+  if (source instanceof URL) return await openFilePath(pathOf(source))
+  if (isPath(source)) return await openFilePath(source.path)
+  const content = await openSource(source)
+  if (content.kind === 'file') return content
+  throw new PrsmError('NOT_A_FILE', 'the entries of a folder are not one file')
+}
+
+async function openFilePath(path: string): Promise<FileContent> {
+  const { name, bytes, content } = await openLocalFile(path)
   return { kind: 'file', name, bytesTotal: bytes, handedOver: true, content }
 }
 

@@ -66,17 +66,26 @@ export async function openLocal(
   const root = resolve(path)
   const name = basename(root) || 'root'
   const stats = await statOf(root, dereference)
-  if (stats.isFile()) {
-    const bytes = Number(stats.size)
-    const content = {
-      [Symbol.asyncIterator]: () => readFilePieces({ ...reading, path: root, bytes }),
-    }
-    return { kind: 'file', name, bytes, content }
-  }
+  if (stats.isFile()) return localFile({ ...reading, path: root, bytes: Number(stats.size) })
   const walk = { root, ...reading, ...(signal === undefined ? {} : { signal }) }
   const { entryCount, bytesTotal } = await measure(walk, stats)
   const entries = { [Symbol.asyncIterator]: () => folderEntries(walk, stats) }
   return { kind: 'directory', name, entryCount, bytesTotal, entries }
+}
+
+/** Opens one file, through symbolic links. Throws NOT_A_FILE for a folder, and as `openLocal` does. */
+export async function openLocalFile(path: string): Promise<LocalFile> {
+  const root = resolve(path)
+  const stats = await statOf(root, true)
+  if (stats.isFile()) {
+    return localFile({ dereference: true, path: root, bytes: Number(stats.size) })
+  }
+  throw new PrsmError('NOT_A_FILE', `${root} is not a file`, { hint: 'name one file' })
+}
+
+function localFile(file: LocalRegularFile): LocalFile {
+  const content = { [Symbol.asyncIterator]: () => readFilePieces(file) }
+  return { kind: 'file', name: basename(file.path), bytes: file.bytes, content }
 }
 
 async function measure(walk: Walk, root: BigIntStats) {

@@ -1,20 +1,34 @@
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Exchange } from '../web/exchange.ts'
-import { acceptBody, requestBytes } from './request-body.ts'
+import { checkMediaType } from './media-type.ts'
+import { acceptBody, checkHasBody, declaredBytes, requestBytes } from './request-body.ts'
 
-/** The JSON a request carries. Throws UNSUPPORTED_MEDIA_TYPE, UPLOAD_TOO_LARGE, INVALID_INPUT. */
+/**
+ * The JSON a request carries. Throws UNSUPPORTED_MEDIA_TYPE, UPLOAD_TOO_LARGE, UPLOAD_INCOMPLETE,
+ * INVALID_INPUT.
+ */
 export async function jsonBody(exchange: Exchange, idleMs: number): Promise<unknown> {
-  const type = exchange.request.headers['content-type'] ?? ''
-  if (!/^application\/json\s*(;|$)/i.test(type)) {
-    throw new PrsmError('UNSUPPORTED_MEDIA_TYPE', 'the body has to be application/json')
-  }
+  checkMediaType(exchange.request, ['application/json'])
+  checkHasBody(exchange)
+  checkJsonSize(declaredBytes(exchange) ?? 0)
   acceptBody(exchange)
-  const bounds = { maxBytes: limits.maxJsonBodyBytes, idleMs }
-  const bytes = Buffer.concat(await Array.fromAsync(requestBytes(exchange, bounds)))
+  const pieces: Uint8Array[] = []
+  for await (const piece of requestBytes(exchange, { maxBytes: 0, idleMs })) {
+    checkJsonSize(exchange.bytesIn)
+    pieces.push(piece)
+  }
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    return JSON.parse(Buffer.concat(pieces).toString('utf8'))
   } catch (cause) {
     throw new PrsmError('INVALID_INPUT', 'the body is not JSON', { cause })
   }
+}
+
+function checkJsonSize(bytes: number): void {
+  const maxBytes = limits.maxJsonBodyBytes
+  if (bytes <= maxBytes) return
+  throw new PrsmError('UPLOAD_TOO_LARGE', `a JSON body may have at most ${maxBytes} bytes`, {
+    details: { maxBytes },
+  })
 }

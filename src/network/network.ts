@@ -137,8 +137,10 @@ export class Network implements BlockFetcher, AsyncDisposable {
   async disconnect(id: string): Promise<void> {
     const { libp2p, keptPeers } = this.#parts
     const peerId = parsePeerId(id)
-    const wasKept = keptPeers.has(id)
-    keptPeers.letGo(id)
+    // A peer ID can be written in more than one way; kept peers are known by this one.
+    const known = peerId.toString()
+    const wasKept = keptPeers.has(known)
+    keptPeers.letGo(known)
     if (libp2p.getConnections(peerId).length === 0 && !wasKept) {
       throw new PrsmError('PEER_UNREACHABLE', `${id} is not connected`, {
         hint: '`prsm peer ls` lists the peers that are',

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rawCid } from '../support/block-store.ts'
+import { carOf } from '../support/car.ts'
 import { objects, openPlace, type Place, prsm, startDaemon } from './prsm.ts'
 
 const HELLO = 'bafkreibrs7etqa6n5gctx3x6uusqnzpsm3po47rqmbeb3ozz7tpxq7pnrm'
@@ -166,4 +168,46 @@ test('a name with control characters cannot write to the terminal', async () => 
   const listed = await ok('ls', await ok('add', 'sly'))
   expect(listed.split('\n')).toHaveLength(1)
   expect(listed).toContain('"\\u001b[31mred\\nline"')
+})
+
+describe('dag import', () => {
+  const bytes = Buffer.from('a block of its own')
+  const other = Buffer.from('one that is not in it')
+  const { cid } = { cid: rawCid(bytes).toString() }
+  const missing = rawCid(other).toString()
+
+  test('prints the roots on stdout and the rest on stderr', async () => {
+    const car = await carOf([rawCid(bytes)], [{ cid: rawCid(bytes), bytes }])
+    writeFileSync(join(place.path, 'whole.car'), car)
+    const { code, stdout, stderr } = await prsm(['dag', 'import', 'whole.car', 'whole.car'], place)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${cid}\n${cid}\n` })
+    expect(stderr).toMatch(/imported whole.car: 1 blocks, 18 B in/)
+    const piped = await prsm(['dag', 'import', '-', '--json'], place, car)
+    expect(objects(piped.stdout).at(-1)).toMatchObject({ roots: [{ cid, pinned: true }] })
+  })
+
+  test('says what is missing, and succeeds', async () => {
+    writeFileSync(join(place.path, 'cut.car'), await carOf([rawCid(other)], []))
+    const { code, stdout, stderr } = await prsm(['dag', 'import', 'cut.car'], place)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${missing}\n` })
+    expect(stderr).toContain(`warning: ${missing} is incomplete`)
+  })
+
+  test('--pin=false leaves them collectable', async () => {
+    const at = Buffer.from('left to the collector')
+    const car = await carOf([rawCid(at)], [{ cid: rawCid(at), bytes: at }])
+    writeFileSync(join(place.path, 'loose.car'), car)
+    const [result] = objects(await ok('dag', 'import', 'loose.car', '--pin=false', '--json')).slice(
+      -1,
+    )
+    expect(result).toMatchObject({ roots: [{ complete: true, pinned: false }] })
+  })
+
+  test('refuses what is no CAR, no file or no choice', async () => {
+    expect((await fails(7, 'dag', 'import', 'hello.txt')).error).toMatchObject({
+      code: 'CAR_INVALID',
+    })
+    await fails(4, 'dag', 'import', 'nowhere.car')
+    await fails(2, 'dag', 'import', 'whole.car', '--pin=perhaps')
+  })
 })

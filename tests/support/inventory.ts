@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { base32upper } from 'multiformats/bases/base32'
@@ -16,6 +16,10 @@ export type Inventory = {
 }
 
 const BELONGS = /^(format\.json|lock\.db|(blocks|prsm)\.db(-wal|-shm)?)$/
+/** The key of the network node, which only its owner may read. */
+const KEY = 'network/identity.key'
+/** What is known of peers: the files of a LevelDB that is closed or was killed. */
+const PEERS = /^network\/peers\/(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d{6}|\d{6}\.(log|ldb))$/
 
 type BlockRow = { readonly multihash: Uint8Array; readonly directory: number }
 
@@ -26,6 +30,9 @@ export async function inventory(dataDir: string): Promise<Inventory> {
     .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => relative(dataDir, join(parentPath, name)))
   const isBlock = (path: string) => path.startsWith('blocks/')
+  const keyBelongs = paths.includes(KEY) && (await isPrivate(join(dataDir, KEY)))
+  const belongs = (path: string) =>
+    path === KEY ? keyBelongs : BELONGS.test(path) || PEERS.test(path)
   using book = opened(join(dataDir, 'prsm.db'))
   using index = opened(join(dataDir, 'blocks.db'))
   const rows = index.all<BlockRow>('SELECT multihash, directory FROM block WHERE place = 2')
@@ -37,8 +44,12 @@ export async function inventory(dataDir: string): Promise<Inventory> {
       .filter(isBlock)
       .map((path) => relative('blocks', path))
       .sort(),
-    strays: paths.filter((path) => !isBlock(path) && !BELONGS.test(path)),
+    strays: paths.filter((path) => !isBlock(path) && !belongs(path)),
   }
+}
+
+async function isPrivate(path: string): Promise<boolean> {
+  return ((await stat(path)).mode & 0o777) === 0o600
 }
 
 function fileOf({ multihash, directory }: BlockRow): string {

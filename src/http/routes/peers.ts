@@ -17,13 +17,14 @@ export function addPeerRoutes(app: FastifyInstance, { node, idleMs }: PeerParts)
   addRoute(app, [['GET', 'HEAD'], `${API_ROOT}/ipfs/id`], async () =>
     nodeIdentity.parse(await node.id()),
   )
-  addRoute(app, [['GET', 'POST'], `${API_ROOT}/ipfs/peers`], async ({ exchange, method }) => {
-    if (method === 'GET') return peerList.parse({ peers: await node.peers() })
+  const peers = `${API_ROOT}/ipfs/peers`
+  addRoute(app, [['GET', 'HEAD', 'POST'], peers], async ({ exchange, method }) => {
+    if (method !== 'POST') return peerList.parse({ peers: await node.peers() })
     const { address } = await connectRequest(exchange, idleMs)
     const { signal } = exchange
     return peerConnection.parse(await exchange.hold(node.connectPeer(address, { signal })))
   })
-  addRoute(app, [['DELETE'], `${API_ROOT}/ipfs/peers/:id`], async (request, reply) => {
+  addRoute(app, [['DELETE'], `${peers}/:id`], async (request, reply) => {
     const { id } = Object(request.params)
     await node.disconnectPeer(String(id))
     reply.code(204)
@@ -34,7 +35,7 @@ async function connectRequest(exchange: Exchange, idleMs: number) {
   const parsed = connectBody.safeParse(await jsonBody(exchange, idleMs))
   if (parsed.success) return parsed.data
   throw new PrsmError('INVALID_INPUT', 'the body is not {"address": "MULTIADDR"}', {
-    hint: 'the address is what `prsm id` prints on the other side',
+    hint: 'MULTIADDR is what `prsm id` prints on the other side',
     cause: parsed.error,
   })
 }

@@ -1,6 +1,6 @@
-import { CHUNK_BYTES } from '../unixfs/profile.ts'
+import { CHUNK_BYTES } from './profile.ts'
 
-/** Buffers of 1 MiB that no upload of a node has in use. */
+/** Buffers of 1 MiB that no upload or import of a node has in use. */
 export type FreeChunks = Uint8Array[]
 
 /**
