@@ -41,7 +41,7 @@ export type NetworkInit = Required<NetworkOptions> & {
 export async function startNetwork(init: NetworkInit): Promise<Network> {
   const { path, blocks, logger: log, metrics, agent } = init
   const kept = init.peers.map(parsePeerAddress)
-  const privateKey = await loadPrivateKey(path)
+  const privateKey = await loadPrivateKey(path, log)
   const listen = await freeListenAddresses(init.listen, { anyPort: init.anyPort, log })
   await using stack = new AsyncDisposableStack()
   const { datastore, close } = await openDatastore(path, log)

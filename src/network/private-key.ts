@@ -3,17 +3,29 @@ import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
-import { isDiskFull, PrsmError, systemCode } from '../core/errors.ts'
+import { isDiskFull, isPrsmError, PrsmError, systemCode } from '../core/errors.ts'
+import type { Logger } from '../telemetry/logger.ts'
 
 /** The file of the key: libp2p's protobuf of an Ed25519 private key, in base64, one line. */
 export const KEY_FILE = 'identity.key'
 
 /**
  * The key that makes this node the same peer after each start; made when there is none (0600). Null
- * keeps none. Throws STORE_CORRUPT for a file that holds no key: a new one would be another peer.
+ * keeps none. A full disk has no room for a new one: then there is one for this run, so that what is
+ * stored can be read. Throws STORE_CORRUPT for a file that holds no key: a new one would be another
+ * peer; STORAGE_IO.
  */
-export async function loadPrivateKey(folder: string | null): Promise<PrivateKey> {
-  if (folder === null) return generateKeyPair('Ed25519')
+export async function loadPrivateKey(folder: string | null, log: Logger): Promise<PrivateKey> {
+  try {
+    if (folder !== null) return await readOrMakeKey(folder)
+  } catch (error) {
+    if (!isPrsmError(error) || error.code !== 'STORAGE_FULL') throw error
+    log.warn({ err: error }, 'no room for a key: this node has a peer ID for this run alone')
+  }
+  return generateKeyPair('Ed25519')
+}
+
+async function readOrMakeKey(folder: string): Promise<PrivateKey> {
   const path = join(folder, KEY_FILE)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })

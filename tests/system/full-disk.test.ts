@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createClient, type StorageClient } from '../../src/client/client.ts'
-import { objects, prsm } from '../cli/prsm.ts'
+import { objects, openPlace, prsm } from '../cli/prsm.ts'
 import { must, repository, shellEnvironment } from '../support/command.ts'
 import { MIB, noise, sameBytes } from '../support/content.ts'
 import { failureOf } from '../support/failure.ts'
@@ -24,7 +24,7 @@ type Scene = AsyncDisposable & {
   readonly path: string
   readonly env: NodeJS.ProcessEnv
   readonly dataDir: string
-  start(): Promise<Daemon>
+  start(more?: NodeJS.ProcessEnv): Promise<Daemon>
   inventory(): Promise<Inventory>
 }
 
@@ -35,7 +35,13 @@ async function openScene(): Promise<Scene> {
   const path = await mkdtemp(join(tmpdir(), 'prsm-full-'))
   stack.defer(() => rm(path, { recursive: true, force: true }))
   const dataDir = join(disk.path, 'data')
-  const env = { ...shellEnvironment(), PRSM_DATA_DIR: dataDir, PRSM_API_LISTEN: ':0' }
+  const env = {
+    ...shellEnvironment(),
+    PRSM_DATA_DIR: dataDir,
+    PRSM_API_LISTEN: ':0',
+    PRSM_GATEWAY_LISTEN: ':0',
+    PRSM_SWARM_LISTEN: '/ip4/127.0.0.1/tcp/0',
+  }
   await writeFile(join(path, 'too-much.bin'), TOO_MUCH)
   const open = stack.move()
   let copies = 0
@@ -44,7 +50,7 @@ async function openScene(): Promise<Scene> {
     path,
     env,
     dataDir,
-    start: () => runDaemon({ path, env }, disk.entering),
+    start: (more = {}) => runDaemon({ path, env: { ...env, ...more } }, disk.entering),
     inventory: async () => {
       const copy = join(path, `copy-${++copies}`)
       await disk.copyOut('data', copy)
@@ -243,6 +249,72 @@ test('a disk that filled up while no node ran is told of with words: exit 6', as
   await expectKept(scene, daemon, kept)
   await expectCleanStop(daemon)
   await expectNothingLeft(scene, kept)
+})
+
+test('the network starts on a full disk, also without room for its key, and gives and gets content', async () => {
+  await using scene = await openScene()
+  const { disk } = scene
+  await using place = await openPlace()
+  await using other = await runDaemon(place)
+  await using peer = createClient({ url: other.url })
+  const theirs = noise(2 * MIB + 5, 77)
+  const { cid } = await peer.upload(theirs)
+  const [address = ''] = (await peer.id()).addresses
+  let kept: Kept
+  {
+    await using daemon = await scene.start({ PRSM_NETWORK: 'off' })
+    await using client = createClient({ url: daemon.url })
+    kept = await storeSome(client)
+    disk.fill('ballast')
+    await expectCleanStop(daemon)
+  }
+  disk.fill('ballast-2')
+  const ids: string[] = []
+  for (let run = 0; run < 2; run += 1) {
+    await using daemon = await scene.start()
+    await daemon.saw(/no room for a key: this node has a peer ID for this run alone/)
+    await expectKept(scene, daemon, kept)
+    await using client = createClient({ url: daemon.url })
+    ids.push((await client.id()).id)
+    await client.connectPeer(address)
+    expect(sameBytes(await client.download(cid).bytes(), theirs)).toBe(true)
+    for (const [own, bytes] of kept) {
+      expect(sameBytes(await peer.download(own).bytes(), bytes), own).toBe(true)
+    }
+    if (run === 1) ['ballast', 'ballast-2'].forEach(disk.free)
+    await expectCleanStop(daemon)
+  }
+  for (let run = 0; run < 2; run += 1) {
+    await using daemon = await scene.start()
+    await using client = createClient({ url: daemon.url })
+    ids.push((await client.id()).id)
+    await expectCleanStop(daemon)
+  }
+  const [first, second, third, fourth] = ids
+  expect(new Set([first, second, third]).size).toBe(3)
+  expect(fourth).toBe(third)
+  const { strays } = await scene.inventory()
+  expect(strays).toEqual([])
+})
+
+test('a disk that fills up under a network that runs does not end it', async () => {
+  await using scene = await openScene()
+  await using place = await openPlace()
+  await using other = await runDaemon(place)
+  await using peer = createClient({ url: other.url })
+  const [address = ''] = (await peer.id()).addresses
+  await using daemon = await scene.start()
+  await using client = createClient({ url: daemon.url })
+  scene.disk.fill('ballast')
+  const { id } = await client.connectPeer(address)
+  for (const seed of [1, 2]) {
+    const theirs = noise(MIB, seed)
+    const { cid } = await peer.upload(theirs)
+    expect(sameBytes(await client.download(cid).bytes(), theirs)).toBe(true)
+    await client.disconnectPeer(id)
+    await client.connectPeer(address)
+  }
+  await expectCleanStop(daemon)
 })
 
 test('the library throws STORAGE_FULL, and its node goes on', async () => {
