@@ -1,6 +1,9 @@
 import type { PeerId } from '@libp2p/interface'
 import { limits } from '../core/limits.ts'
 
+/** Milliseconds a peer rests that a message did not reach. */
+const REST_MS = 1_000
+
 /** A connected peer, as one that blocks are asked of. */
 export class WantedPeer {
   readonly id: string
@@ -11,15 +14,21 @@ export class WantedPeer {
   outstanding = 0
   /** Milliseconds since 1970 of its last message. */
   heardAt = Date.now()
+  #restsUntil = 0
 
   constructor(id: string, peerId: PeerId) {
     this.id = id
     this.peerId = peerId
   }
 
-  /** As many as it is asked for at a time: what is more, many nodes forget. */
-  get isFull(): boolean {
-    return this.outstanding >= limits.maxWantsAhead
+  /** True while it is asked for as many as it is at a time (what is more, many nodes forget), or rests. */
+  get isBusy(): boolean {
+    return this.outstanding >= limits.maxWantsAhead || performance.now() < this.#restsUntil
+  }
+
+  /** A message did not reach it: it is left alone for a while, until it is clear whether it is still there. */
+  rest(): void {
+    this.#restsUntil = performance.now() + REST_MS
   }
 
   /** Those that delivered before those that did not, then those with less to do. */

@@ -135,14 +135,14 @@ export class Wants implements BlockFetcher {
     if (busy.length > 0 && !(stalled && busy.every(([id]) => this.#isSilent(id)))) return
     const next = this.#best(want)
     if (next !== undefined) this.#askFor(want, next)
-    else if (want.asked.size === 0 && !this.#anyFull(want) && this.#away.away().length === 0) {
+    else if (want.asked.size === 0 && !this.#anyBusy(want) && this.#away.away().length === 0) {
       this.#fail(want)
     }
   }
 
-  /** True when a peer has more to deliver than it is asked for at a time: the want waits its turn. */
-  #anyFull(want: Want): boolean {
-    return [...this.#peers].some(([id, peer]) => !want.lacks.has(id) && peer.isFull)
+  /** True when a peer that may have the block cannot be asked now: the want waits its turn. */
+  #anyBusy(want: Want): boolean {
+    return [...this.#peers].some(([id, peer]) => !want.lacks.has(id) && peer.isBusy)
   }
 
   #isSilent(id: string): boolean {
@@ -153,7 +153,7 @@ export class Wants implements BlockFetcher {
   /** Of those that say they have the block, else of all that have not said no: the one that delivers best. */
   #best(want: Want): WantedPeer | undefined {
     const open = [...this.#peers.values()].filter(
-      ({ id, isFull }) => !want.lacks.has(id) && want.asked.get(id) !== 'block' && !isFull,
+      ({ id, isBusy }) => !want.lacks.has(id) && want.asked.get(id) !== 'block' && !isBusy,
     )
     const having = open.filter(({ id }) => want.has.has(id))
     return (having.length > 0 ? having : open).sort(WantedPeer.compare)[0]
@@ -283,6 +283,7 @@ export class Wants implements BlockFetcher {
 
   /** A peer that a message did not reach has been asked for nothing. */
   failed(id: string): void {
+    this.#peers.get(id)?.rest()
     for (const want of [...this.#wants.values()]) {
       if (!want.asked.has(id)) continue
       this.#unask(want, id)
@@ -291,12 +292,12 @@ export class Wants implements BlockFetcher {
     }
   }
 
-  /** Wants that found every peer full get their turn. */
+  /** Wants that found every peer busy get their turn. */
   #next(): void {
     for (const want of this.#wants.values()) {
       if (want.asked.size > 0) continue
       this.#advance(want)
-      if ([...this.#peers.values()].every(({ isFull }) => isFull)) return
+      if ([...this.#peers.values()].every(({ isBusy }) => isBusy)) return
     }
   }
 
