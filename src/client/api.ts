@@ -35,6 +35,7 @@ export class Api {
   readonly url: string
   readonly #pool: Pool
   readonly #root: string
+  #closed: Promise<void> | undefined
 
   /** Throws INVALID_INPUT for what is not an http: or https: URL. */
   constructor(url: string) {
@@ -70,8 +71,9 @@ export class Api {
   }
 
   /** Closes the connections when what is under way has ended. */
-  async close(): Promise<void> {
-    await this.#pool.close()
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.close()
+    return this.#closed
   }
 
   async #dispatch(request: ApiRequest): Promise<Dispatcher.ResponseData> {

@@ -77,11 +77,22 @@ type Target = ContentTarget | { readonly kind: 'reply'; readonly reply: Reply }
 /** The content that is asked for, or an answer that needs none. */
 function targetOf({ request }: Exchange): Target {
   if (request.method === 'OPTIONS') return { kind: 'reply', reply: PREFLIGHT }
-  const target = parseRequestTarget(request.url ?? '')
+  const { url = '', headers } = request
+  if (SUBDOMAIN.test(headers.host ?? '') && !url.startsWith('/ipfs/')) throw noSubdomains()
+  const target = parseRequestTarget(url)
   if (target.kind === 'home') return { kind: 'reply', reply: HOME }
   if (target.kind === 'redirect') return { kind: 'reply', reply: movedTo(target.location) }
-  checkServiceWorker(request.headers['service-worker'], target)
+  checkServiceWorker(headers['service-worker'], target)
   return target
+}
+
+/** A host of a subdomain gateway: `CID.ipfs.localhost:8080`. */
+const SUBDOMAIN = /^[^./]+\.ip[fn]s\./i
+
+function noSubdomains(): PrsmError {
+  return new PrsmError('NOT_IMPLEMENTED', 'this gateway serves no content by subdomain', {
+    hint: 'ask for /ipfs/CID at the bare host',
+  })
 }
 
 /** The common headers say it all. */

@@ -64,6 +64,16 @@ describe('what the gateway answers', () => {
     expect(old).toMatch(/^HTTP\/1.1 200 .*hello\n$/s)
   })
 
+  test('content by subdomain is told not to be here', async () => {
+    await using gateway = await startTestGateway()
+    for (const Host of ['bafkqaaa.ipfs.localhost:8080', 'docs-ipfs-tech.ipns.dweb.link']) {
+      for (const path of ['/', '/index.html']) {
+        const request = head(`GET ${path}`, { Host, Connection: 'close' })
+        expect(await exchange(gateway.port, request)).toMatch(/^HTTP\/1.1 501 .*subdomain/s)
+      }
+    }
+  })
+
   test('no request with a body, and none for a proxy', async () => {
     await using gateway = await startTestGateway()
     const body = `${head('GET /ipfs/bafkqaaa', { 'Content-Length': 5 })}hello`

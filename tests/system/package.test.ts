@@ -40,6 +40,30 @@ export async function both(): Promise<readonly Uint8Array[]> {
 export const names: readonly string[] = Object.keys(client)
 `
 
+/** Two nodes in one process: what one stores, the other can have from nobody but it. */
+const EXCHANGE = `
+import { randomBytes } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
+import { createStorageNode } from 'prsm-ipfs'
+
+const network = { listen: ['/ip4/127.0.0.1/tcp/0'] }
+await using one = await createStorageNode({ storage: 'memory', network })
+await using other = await createStorageNode({ storage: 'memory', network })
+const bytes = randomBytes(${MEBIBYTE})
+const { cid } = await one.upload(bytes, { filename: 'a.bin' })
+const { addresses } = await one.id()
+await other.connectPeer(addresses[0])
+const got = await buffer(other.download(cid))
+console.log('got', got.length, got.equals(bytes) ? 'equal bytes' : 'other bytes')
+`
+
+/** Fetched for the test alone, by npx. */
+const PNPM = 'pnpm@10.34.8'
+const UNWANTED = /react-native|webrtc|datachannel|^helia$|^@helia\/(libp2p|bitswap|http)$/
+/** What a user may have to install at most, our own files included. */
+const MOST_PACKAGES = 360
+const MOST_MB = 200
+
 let folder: string
 let project: string
 let tarball: string
@@ -106,10 +130,12 @@ describe('the tarball', () => {
         'dist/cli/main.js',
         'dist/client/client.js',
         'dist/db/database-worker.js',
+        'dist/vendor/helia.js',
+        'dist/vendor/LICENSES',
       ]),
     )
     const known =
-      /^(dist\/.*\.(js|d\.ts)|docs\/.*|src\/cli\/prsm\.mjs|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/(.*\.(js|d\.ts)|vendor\/LICENSES)|docs\/.*|src\/cli\/prsm\.mjs|[A-Z]+(\.md)?|package\.json)$/
     expect(files.filter((file) => !known.test(file))).toEqual([])
   })
 
@@ -120,18 +146,45 @@ describe('the tarball', () => {
   })
 })
 
-describe('what npm installs', () => {
+/** The packages in `node_modules`, each as often as it is there. No link is followed: pnpm's go to `.pnpm`. */
+function packagesIn(cwd: string): readonly string[] {
+  return globSync(['node_modules/**/package.json', 'node_modules/.pnpm/**/package.json'], { cwd })
+    .map((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1])
+    .filter((name) => name !== undefined)
+}
+
+describe.each(['npm', 'pnpm'])('what %s installs', (installer) => {
+  let home: string
+
+  beforeAll(async () => {
+    home = project
+    if (installer === 'npm') return
+    home = join(folder, 'with-pnpm')
+    await mkdir(home)
+    await writeFile(join(home, 'package.json'), '{"name":"empty","private":true,"type":"module"}')
+    const store = join(folder, 'pnpm-store')
+    await must(['npx', '--yes', PNPM, 'add', '--store-dir', store, tarball], {
+      cwd: home,
+      env: current,
+    })
+  }, 600_000)
+
   it('is small, and has no React Native and no WebRTC', async () => {
-    const names = globSync('node_modules/{*,@*/*}/**/package.json', { cwd: project })
-      .map((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1])
-      .filter((name) => name !== undefined)
-    expect(names).toContain('prsm-ipfs')
-    expect(names.filter((name) => /react-native|webrtc|datachannel|^helia$/.test(name))).toEqual([])
-    const kib = await must(['du', '-sk', 'node_modules'], { cwd: project, env: current })
-    const mib = Math.round((Number.parseInt(kib, 10) * 1024) / MEBIBYTE)
-    process.stdout.write(`installed: ${names.length} packages, ${mib} MiB\n`)
-    expect(names.length).toBeLessThan(230)
-    expect(mib).toBeLessThan(130)
+    const names = packagesIn(home)
+    // Ours, and what only ours needs: a list that is empty or short is no pass.
+    expect(names).toEqual(expect.arrayContaining(['prsm-ipfs', 'libp2p', '@libp2p/tcp', 'cborg']))
+    expect(names.filter((name) => UNWANTED.test(name))).toEqual([])
+    const kib = await must(['du', '-sk', 'node_modules'], { cwd: home, env: current })
+    const mb = Math.round((Number.parseInt(kib, 10) * 1024) / 1e6)
+    process.stdout.write(`${installer}: ${names.length} packages, ${mb} MB\n`)
+    expect(names.length).toBeLessThanOrEqual(MOST_PACKAGES)
+    expect(mb).toBeLessThanOrEqual(MOST_MB)
+  })
+
+  it('exchanges blocks over TCP', async () => {
+    await writeFile(join(home, 'exchange.js'), EXCHANGE)
+    const stdout = await must(['node', 'exchange.js'], { cwd: home, env: current })
+    expect(stdout).toBe(`got ${MEBIBYTE} equal bytes\n`)
   })
 })
 
