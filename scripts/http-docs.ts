@@ -27,7 +27,7 @@ const when: Readonly<Record<ErrorCode, string | null>> = {
   UNSUPPORTED_ENTRY: 'the archive has a link, a device, or a name that leads out of the folder',
   UNSUPPORTED_CODEC: 'the CID has a codec or hash function that is not read here',
   UNSUPPORTED_MEDIA_TYPE: 'the body has a media type or encoding that is not taken',
-  UPLOAD_TOO_LARGE: 'a file is over the limit, or a folder has too many entries',
+  UPLOAD_TOO_LARGE: 'a file or a JSON body is over the limit, or a folder has too many entries',
   UPLOAD_INCOMPLETE: 'the body ended before its time, or stood still for too long',
   SHA256_MISMATCH: 'the content has not the SHA-256 that was expected',
   BLOCK_CORRUPT: 'a stored block is damaged; uploading the content again mends it',
@@ -101,6 +101,8 @@ function limitTable(): string {
       `${size(limits.maxUrlBytes)}; ${size(limits.maxHeadBytes)}`,
       'INVALID_INPUT (414; 431)',
     ],
+    ['bytes of a body that is JSON', size(limits.maxJsonBodyBytes), 'UPLOAD_TOO_LARGE'],
+    ['time a dial to a peer may take', seconds(limits.dialMs), 'PEER_UNREACHABLE'],
     ['time for the head of a request', seconds(limits.headMs), 'INVALID_INPUT (408)'],
     ['time without a byte of the body', seconds(limits.idleBodyMs), 'UPLOAD_INCOMPLETE'],
     [

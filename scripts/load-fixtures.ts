@@ -13,6 +13,7 @@ await using client = createClient({ url })
 for (const name of (await Array.fromAsync(glob('**/*.car', { cwd: folder }))).toSorted()) {
   const { roots, blocks } = await client.importCar({ path: join(folder, name) })
   const incomplete = roots.filter(({ complete }) => !complete).length
-  const lack = incomplete > 0 ? `, ${incomplete} of its roots incomplete (as it is meant to be)` : ''
+  const lack =
+    incomplete > 0 ? `, ${incomplete} of its roots incomplete (as it is meant to be)` : ''
   console.log(`${name}: ${blocks} blocks${lack}`)
 }

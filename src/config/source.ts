@@ -15,8 +15,16 @@ export type Source<S extends Settings> = {
   readonly warnings: readonly string[]
 }
 
+/** A file that may be there: relative paths in it begin at `folder`, `shown` is its name in messages. */
+export type ConfigFile = { readonly path: string; readonly folder: string; readonly shown: string }
+
 /** The environment, or a part of it. */
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A source that says nothing but what is wrong with it. */
+export function faulty<S extends Settings>(faults: readonly Fault[]): Source<S> {
+  return { given: {}, faults, warnings: [] }
+}
 
 /** The text of a setting; a relative path starts at `base`. `` and `~` stay, so that their parser can refuse them. */
 export function placed(setting: Setting, text: string, base: string): string {

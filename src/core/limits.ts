@@ -88,6 +88,8 @@ export const limits = {
   /** Connections to peers, both ways together, and those that wait to be let in. */
   maxConnections: 300,
   maxPendingConnections: 64,
+  /** Records of peers held in memory while they cannot be written: some of each connection. */
+  maxHeldPeerRecords: 1_000,
   /** Peers of the configuration that are kept connected. */
   maxKeptPeers: 256,
   /** Milliseconds before a kept peer is dialled again: doubled each time, with jitter, up to the second. */
@@ -98,6 +100,11 @@ export const limits = {
   /** Wants a peer may have with us, and blocks we ask one peer for at a time. */
   maxPeerWants: 1024,
   maxWantsAhead: 512,
+  /** Bytes of one message of a peer: two blocks of the largest size, and wants. */
+  maxMessageBytes: 5 * MIB,
+  /** Bytes of messages that have begun to come and are not whole, of one peer and of all. */
+  peerReceivingBytes: 16 * MIB,
+  receivingBytes: 64 * MIB,
   /** Bytes of blocks loaded for one peer and not sent yet, and for all peers. */
   peerServingBytes: 16 * MIB,
   servingBytes: 64 * MIB,

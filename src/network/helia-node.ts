@@ -6,7 +6,7 @@ import type { Libp2pOptions } from 'libp2p'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { type BitswapEngine, engineOf } from './bitswap-engine.ts'
-import { composeHelia } from './helia.ts'
+import { loadHelia } from './load-helia.ts'
 
 type HeliaInit = {
   readonly blockstore: Blockstore
@@ -21,17 +21,17 @@ type HeliaNode = {
   readonly engine: BitswapEngine
 }
 
-/** Milliseconds a message may take to come or go: a slow link needs its time for a large block. */
+/** Milliseconds a message may take to go: a slow link needs its time for a large block. */
 const MESSAGE_MS = 120_000
 const MIB = 1024 * 1024
 
 /** Settings that are safe (docs/ARCHITECTURE.md names the faults they work round). */
 const BITSWAP_SETTINGS = {
-  messageReceiveTimeout: MESSAGE_MS,
   messageSendTimeout: MESSAGE_MS,
+  // The messages that go at a time, to all peers together: those to peers that read nothing are among them.
+  messageSendConcurrency: limits.maxConnections,
   // One block of the usual size a message: a slow peer has each as soon as it is through.
   maxOutgoingMessageSize: 1.25 * MIB,
-  maxIncomingMessageSize: 2 * limits.maxBlockBytes + MIB,
   // Read under this name, though documented as maxWantlistSize.
   maxWantListSize: 4 * limits.maxPeerWants,
   // A peer that asks again, after a connection that broke, gets the block again.
@@ -41,6 +41,7 @@ const BITSWAP_SETTINGS = {
 /** Composes Helia of its parts and starts it. Its blockstore serves; blocks are asked for by us alone. */
 export async function startHelia(init: HeliaInit): Promise<HeliaNode> {
   const { blockstore, datastore, logger } = init
+  const { composeHelia } = await loadHelia()
   const helia = composeHelia({ blockstore, datastore, logger }, init.libp2p, BITSWAP_SETTINGS)
   const broker = keepBroker(helia)
   try {

@@ -1,9 +1,4 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Connection, Libp2p } from '@libp2p/interface'
-import { MemoryDatastore } from 'datastore-core'
-import { LevelDatastore } from 'datastore-level'
-import type { Datastore } from 'interface-datastore'
 import type { CID } from 'multiformats/cid'
 import type { BlockFetcher, FetchOptions, LocalBlocks } from '../core/block-source.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
@@ -12,13 +7,16 @@ import type { NetworkOptions, NodeIdentity, PeerConnection } from '../core/netwo
 import { cancelled } from '../core/signal.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { BitswapEngine } from './bitswap-engine.ts'
 import { startHelia } from './helia-node.ts'
+import { Inbox } from './inbox.ts'
 import { KeptPeers } from './kept-peers.ts'
 import { libp2pOptions } from './libp2p-options.ts'
 import { freeListenAddresses } from './listen-addresses.ts'
 import { bridgeLog } from './log-bridge.ts'
 import { Outbox } from './outbox.ts'
 import { parsePeerAddress, parsePeerId } from './peer-address.ts'
+import { openPeerDatastore } from './peer-datastore.ts'
 import { loadPrivateKey } from './private-key.ts'
 import { ServeQueue } from './serve-queue.ts'
 import { ServingView } from './serving-view.ts'
@@ -44,27 +42,65 @@ export async function startNetwork(init: NetworkInit): Promise<Network> {
   const privateKey = await loadPrivateKey(path, log)
   const listen = await freeListenAddresses(init.listen, { anyPort: init.anyPort, log })
   await using stack = new AsyncDisposableStack()
-  const { datastore, close } = await openDatastore(path, log)
+  const { datastore, close } = await openPeerDatastore(path, log)
   stack.defer(close)
   const logger = bridgeLog(log)
+  let isReady = false
   const { helia, libp2p, engine } = await startHelia({
     blockstore: new ServingView(blocks, metrics),
     datastore,
     logger,
-    libp2p: libp2pOptions({ privateKey, listen, agent, metrics, logger }),
+    libp2p: {
+      ...libp2pOptions({ privateKey, listen, agent, metrics, logger }),
+      // Until our own reading has taken the place of the engine's.
+      connectionGater: { denyInboundConnection: () => !isReady },
+    },
   })
   stack.defer(async () => void (await helia.stop()))
   const keptPeers = new KeptPeers(libp2p, log)
   stack.defer(() => keptPeers.stop())
   const outbox: Outbox = new Outbox(libp2p, log, (peer) => wants.failed(peer))
-  const wants: Wants = new Wants(engine, outbox, {
+  const wants: Wants = new Wants({
+    outbox,
+    metrics,
     away: () => [...keptPeers.away(), ...newcomers(libp2p, wants)],
   })
   const serving = new ServeQueue(engine, { blocks, log, outbox })
+  const inbox = new Inbox(log, (peer, message) => {
+    wants.receive(peer.toString(), message)
+    serving.receive(peer, message)
+  })
+  await inbox.listen(libp2p)
+  isReady = true
+  followPeers({ libp2p, engine, wants, serving })
   stack.defer(() => wants.stop())
   stack.defer(() => outbox.stop())
   for (const peer of kept) keptPeers.keep(peer)
   return new Network({ libp2p, wants, keptPeers, serving, agent, open: stack.move() })
+}
+
+type Followed = {
+  readonly libp2p: Libp2p
+  readonly engine: BitswapEngine
+  readonly wants: Wants
+  readonly serving: ServeQueue
+}
+
+/**
+ * Who may be asked comes from the engine, which knows what peers speak; who is gone from libp2p: of a
+ * peer that has taken back what it speaks the engine does not say that it went.
+ */
+function followPeers({ libp2p, engine, wants, serving }: Followed): void {
+  engine.network.addEventListener('peer:connected', ({ detail }) => {
+    if (libp2p.getConnections(detail).length > 0) wants.connected(detail)
+  })
+  engine.network.addEventListener('peer:disconnected', ({ detail }) =>
+    wants.disconnected(detail.toString()),
+  )
+  libp2p.addEventListener('peer:disconnect', ({ detail }) => {
+    wants.disconnected(detail.toString())
+    serving.forget(detail)
+  })
 }
 
 type NetworkParts = {
@@ -181,24 +217,6 @@ export class Network implements BlockFetcher, AsyncDisposable {
       ...(agent === undefined ? {} : { agent }),
       kept: this.#parts.keptPeers.has(id),
     }
-  }
-}
-
-type OpenDatastore = { readonly datastore: Datastore; close(): Promise<void> }
-
-/** A store that cannot be opened (a full disk) is replaced by memory: it holds nothing but what is known of peers. */
-async function openDatastore(path: string | null, log: Logger): Promise<OpenDatastore> {
-  const inMemory = { datastore: new MemoryDatastore(), close: async () => {} }
-  if (path === null) return inMemory
-  const folder = join(path, 'peers')
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const datastore = new LevelDatastore(folder)
-    await datastore.open()
-    return { datastore, close: () => datastore.close() }
-  } catch (error) {
-    log.warn({ err: error, folder }, 'what is known of peers is kept in memory for this run')
-    return inMemory
   }
 }
 

@@ -1,14 +1,15 @@
 import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
 import { limits } from '../core/limits.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { BITSWAP } from './bitswap-engine.ts'
+import { BITSWAP } from './bitswap-message.ts'
 import { encodeHaves, encodeWants, framed, type WantEntry } from './wire.ts'
 
 type Pending = {
   readonly peer: PeerId
   entries: WantEntry[]
-  /** CIDs of blocks the peer asked whether they are here. */
-  haves: Uint8Array[]
+  /** CIDs of blocks the peer asked whether they are here, by their text. */
+  haves: Map<string, Uint8Array>
   sending: boolean
 }
 
@@ -34,14 +35,20 @@ export class Outbox {
     this.#pendingOf(peer).entries.push(entry)
   }
 
-  /** Says that a block is here. */
-  addHave(peer: PeerId, cid: Uint8Array): void {
-    this.#pendingOf(peer).haves.push(cid)
+  /** Says that a block is here. Who asks more than he reads is told of some of them alone. */
+  addHave(peer: PeerId, cid: CID): void {
+    const { haves } = this.#pendingOf(peer)
+    if (haves.size < limits.maxPeerWants) haves.set(cid.toString(), cid.bytes)
   }
 
   #pendingOf(peer: PeerId): Pending {
     const id = peer.toString()
-    const pending = this.#pending.get(id) ?? { peer, entries: [], haves: [], sending: false }
+    const pending = this.#pending.get(id) ?? {
+      peer,
+      entries: [],
+      haves: new Map(),
+      sending: false,
+    }
     this.#pending.set(id, pending)
     if (!pending.sending) setImmediate(() => void this.#send(id, pending))
     pending.sending = true
@@ -54,10 +61,11 @@ export class Outbox {
   }
 
   async #send(id: string, pending: Pending): Promise<void> {
-    while (pending.entries.length + pending.haves.length > 0 && !this.#stop.signal.aborted) {
-      const message = Buffer.concat([encodeWants(pending.entries), encodeHaves(pending.haves)])
+    while (pending.entries.length + pending.haves.size > 0 && !this.#stop.signal.aborted) {
+      const haves = encodeHaves([...pending.haves.values()])
+      const message = Buffer.concat([encodeWants(pending.entries), haves])
       pending.entries = []
-      pending.haves = []
+      pending.haves = new Map()
       try {
         await this.#message(pending.peer, message)
       } catch (error) {

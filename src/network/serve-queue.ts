@@ -3,17 +3,22 @@ import { CID } from 'multiformats/cid'
 import type { LocalBlocks } from '../core/block-source.ts'
 import { limits } from '../core/limits.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { BitswapEngine, BitswapMessage, BitswapWant } from './bitswap-engine.ts'
+import type { BitswapEngine } from './bitswap-engine.ts'
+import type { BitswapMessage, BitswapWant } from './bitswap-message.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Wants given to the engine at a time, however small their blocks are. */
 const BATCH_WANTS = 256
+/** Milliseconds in which a peer takes a portion, or has smaller ones. */
+const SLOW_MS = 30_000
 
 type Asker = {
   readonly peer: PeerId
   /** By multihash: a want that comes twice is one. */
   readonly wants: Map<string, { readonly cid: CID; readonly want: BitswapWant }>
   running: boolean
+  /** Bytes of its next portion: small for who has read nothing yet. */
+  portionBytes: number
 }
 
 export type ServeParts = {
@@ -25,14 +30,14 @@ export type ServeParts = {
 /**
  * Gives what peers want to the engine in portions. The engine loads all that one message asks for
  * before it sends the first block: a peer that asks for a thousand and reads none would hold two
- * gigabytes. A portion is `peerServingBytes`, all peers' together are `servingBytes`.
+ * gigabytes. A portion is one large block at first, twice as much after each that the peer took, and
+ * `peerServingBytes` at most: peers that read nothing do not fill the `servingBytes` of all together.
  */
 export class ServeQueue {
   readonly #blocks: LocalBlocks
   readonly #log: Logger
   readonly #outbox: Outbox
   readonly #lists: BitswapEngine['peerWantLists']
-  readonly #receive: (peer: PeerId, message: BitswapMessage) => void
   readonly #askers = new Map<string, Asker>()
   readonly #waiting: (() => void)[] = []
   #bytes = 0
@@ -42,9 +47,6 @@ export class ServeQueue {
     this.#log = log
     this.#outbox = outbox
     this.#lists = engine.peerWantLists
-    this.#receive = this.#lists.receiveMessage.bind(this.#lists)
-    this.#lists.receiveMessage = (peer, message) => this.#take(peer, message)
-    engine.network.addEventListener('peer:disconnected', ({ detail }) => this.#forget(detail))
   }
 
   /** A block is stored now: whoever asked in vain gets it. */
@@ -55,30 +57,53 @@ export class ServeQueue {
     })
   }
 
-  #take(peer: PeerId, { wantlist }: BitswapMessage): void {
-    if (wantlist === undefined) return
+  /** What a peer wants, and wants no more. */
+  receive(peer: PeerId, { wantlist }: BitswapMessage): void {
+    if (wantlist.entries.length === 0 && !wantlist.full) return
     const asker = this.#askerOf(peer)
-    if (wantlist.full === true) {
+    if (wantlist.full) {
       asker.wants.clear()
       this.#pass(peer, [], true)
     }
-    const cancels = wantlist.entries.filter(({ cancel }) => cancel === true)
-    for (const { cid } of cancels) asker.wants.delete(keyOf(cid))
-    if (cancels.length > 0) this.#pass(peer, cancels)
-    for (const want of wantlist.entries) if (want.cancel !== true) this.#want(asker, want)
+    this.#cancel(
+      asker,
+      wantlist.entries.filter(({ cancel }) => cancel),
+    )
+    for (const want of wantlist.entries) if (!want.cancel) this.#want(asker, want)
     if (asker.wants.size > 0 && !asker.running) void this.#serve(asker)
+  }
+
+  /** A peer that is not connected any more. */
+  forget(peer: PeerId): void {
+    this.#askers.get(peer.toString())?.wants.clear()
+    this.#askers.delete(peer.toString())
+    // The engine hears of it only as long as it knows what the peer speaks.
+    this.#lists.ledgerMap.delete(peer)
+  }
+
+  /** The engine goes through its whole list for each word of it: it hears of those alone that it knows. */
+  #cancel(asker: Asker, cancels: readonly BitswapWant[]): void {
+    const ledger = this.#lists.ledgerMap.get(asker.peer)
+    const known = cancels.filter((want) => {
+      const cid = decoded(want.cid)
+      if (cid === undefined) return false
+      asker.wants.delete(keyOf(cid))
+      return ledger?.hasWant(cid) === true
+    })
+    if (known.length > 0) this.#pass(asker.peer, known)
   }
 
   #want(asker: Asker, want: BitswapWant): void {
     const cid = decoded(want.cid)
-    if (cid === undefined) return this.#log.debug('a peer wants what is no CID')
-    // The engine would read the whole block to say so.
-    if (want.wantType === 'WantHave' && this.#blocks.has(cid)) {
-      return this.#outbox.addHave(asker.peer, want.cid)
-    }
-    const key = keyOf(want.cid)
-    if (asker.wants.size < limits.maxPeerWants || asker.wants.has(key)) {
-      asker.wants.set(key, { cid, want })
+    if (cid === undefined) {
+      this.#log.debug('a peer wants what is no CID')
+    } else if (want.wantType === 'WantHave' && this.#blocks.has(cid)) {
+      // The engine would read the whole block to say so.
+      this.#outbox.addHave(asker.peer, cid)
+    } else {
+      const key = keyOf(cid)
+      if (asker.wants.size >= limits.maxPeerWants && !asker.wants.has(key)) return
+      asker.wants.set(key, { cid, want: { ...want, cid: cid.bytes } })
     }
   }
 
@@ -97,21 +122,27 @@ export class ServeQueue {
   async #portion(asker: Asker): Promise<void> {
     const { entries, bytes } = await this.#next(asker)
     await this.#room(bytes)
+    const startedAt = performance.now()
     try {
+      // One that is gone would be dialled.
+      if (this.#askers.get(asker.peer.toString()) !== asker) return
       this.#pass(asker.peer, entries)
       await this.#lists.ledgerMap.get(asker.peer)?.sendQueue.onIdle()
     } finally {
+      const isSlow = performance.now() - startedAt > SLOW_MS
+      const twice = Math.min(asker.portionBytes * 2, limits.peerServingBytes)
+      asker.portionBytes = isSlow ? limits.maxBlockBytes : twice
       this.#bytes -= bytes
-      this.#waiting.shift()?.()
+      for (const wake of this.#waiting.splice(0)) wake()
     }
   }
 
-  async #next({ wants }: Asker): Promise<{ entries: BitswapWant[]; bytes: number }> {
+  async #next({ wants, portionBytes }: Asker): Promise<{ entries: BitswapWant[]; bytes: number }> {
     const entries: BitswapWant[] = []
     let bytes = 0
     for (const [key, { cid, want }] of wants) {
       const size = this.#blocks.has(cid) ? await this.#blocks.size(cid).catch(() => 0) : 0
-      if (entries.length > 0 && bytes + size > limits.peerServingBytes) break
+      if (entries.length > 0 && bytes + size > portionBytes) break
       wants.delete(key)
       entries.push(want)
       bytes += size
@@ -128,32 +159,42 @@ export class ServeQueue {
   }
 
   #pass(peer: PeerId, entries: readonly BitswapWant[], full = false): void {
-    this.#receive(peer, { wantlist: { entries, full }, blocks: [], blockPresences: [] })
+    this.#lists.receiveMessage(peer, {
+      wantlist: { entries, full },
+      blocks: [],
+      blockPresences: [],
+    })
   }
 
   #askerOf(peer: PeerId): Asker {
     const id = peer.toString()
     const known = this.#askers.get(id)
     if (known !== undefined) return known
-    const asker: Asker = { peer, wants: new Map(), running: false }
+    const asker: Asker = {
+      peer,
+      wants: new Map(),
+      running: false,
+      portionBytes: limits.maxBlockBytes,
+    }
     this.#askers.set(id, asker)
     return asker
   }
-
-  #forget(peer: PeerId): void {
-    this.#askers.get(peer.toString())?.wants.clear()
-    this.#askers.delete(peer.toString())
-  }
 }
 
+/** Bytes of the longest CID there is here: its numbers, and what an identity hash may carry. */
+const MAX_CID_BYTES = limits.maxIdentityBytes + 16
+
+/** The CID in memory of its own: as a part of it, it would keep the whole message alive. */
 function decoded(bytes: Uint8Array): CID | undefined {
+  if (bytes.byteLength > MAX_CID_BYTES) return undefined
   try {
-    return CID.decode(bytes)
+    return CID.decode(Uint8Array.prototype.slice.call(bytes))
   } catch {
     return undefined
   }
 }
 
-function keyOf(cid: Uint8Array): string {
-  return Buffer.from(cid).toString('base64')
+/** As the engine tells wants apart: two CIDs of one hash are one. */
+function keyOf({ multihash }: CID): string {
+  return Buffer.from(multihash.bytes).toString('base64')
 }

@@ -5,9 +5,10 @@ import type { Answer, BlockFetcher, FetchOptions } from '../core/block-source.ts
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { cancelled, throwIfCancelled } from '../core/signal.ts'
-import type { BitswapEngine, BitswapMessage } from './bitswap-engine.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { BitswapMessage } from './bitswap-message.ts'
 import type { Outbox } from './outbox.ts'
-import { WantedPeer } from './wanted-peer.ts'
+import { STALL_MS, WantedPeer } from './wanted-peer.ts'
 import { decodePrefix } from './wire.ts'
 
 /** Hash functions of the blocks we take, by their multicodec codes. */
@@ -16,8 +17,10 @@ const HASHES: ReadonlyMap<number, string> = new Map([
   [0x13, 'sha512'],
 ])
 
-/** Milliseconds for which one peer alone is asked, unless it answers: then another one is asked, too. */
-const STALL_MS = 2_000
+/** Milliseconds after which another one is asked, too, although the first delivers: other blocks, never this one. */
+const LONG_MS = 30_000
+/** What an error tells of a peer that sends what nobody asked it for. */
+const WRONG = 'sent blocks that are not it'
 /** Peers that are asked whether they have a block while another is asked for it. */
 const ALSO_ASKED = 8
 /** Milliseconds between two words of progress to those who wait. */
@@ -35,12 +38,17 @@ type Want = {
   /** Who was asked for the block, and who whether it has it, and has not answered. */
   readonly asked: Map<string, 'block' | 'have'>
   readonly has: Set<string>
-  readonly lacks: Set<string>
+  /** Who does not have it, and what he said. */
+  readonly lacks: Map<string, string>
   askedAt: number
 }
 
-/** Who may be waited for although he is not connected. */
-export type AwayPeers = { away(): readonly string[] }
+export type WantsInit = {
+  readonly outbox: Outbox
+  readonly metrics: Metrics
+  /** Who may be waited for although he is not connected. */
+  readonly away: () => readonly string[]
+}
 
 /**
  * What we want of our peers. One peer is asked for a block at a time, the one that delivers best; the
@@ -49,25 +57,14 @@ export type AwayPeers = { away(): readonly string[] }
  */
 export class Wants implements BlockFetcher {
   readonly name = 'peers'
-  readonly #outbox: Outbox
-  readonly #away: AwayPeers
+  readonly #init: WantsInit
   readonly #wants = new Map<string, Want>()
   readonly #peers = new Map<string, WantedPeer>()
   #timer: NodeJS.Timeout | undefined
   #progressAt = 0
 
-  constructor(engine: BitswapEngine, outbox: Outbox, away: AwayPeers) {
-    this.#outbox = outbox
-    this.#away = away
-    // The engine's own list of wants has nothing to do: it would hash every block a second time.
-    engine.wantList.receiveMessage = async () => {}
-    engine.network.addEventListener('bitswap:message', ({ detail }) =>
-      this.#receive(detail.connection.remotePeer.toString(), detail.message),
-    )
-    engine.network.addEventListener('peer:connected', ({ detail }) => this.#connected(detail))
-    engine.network.addEventListener('peer:disconnected', ({ detail }) =>
-      this.#disconnected(detail.toString()),
-    )
+  constructor(init: WantsInit) {
+    this.#init = init
   }
 
   async fetch(cid: CID, options: FetchOptions): Promise<Uint8Array> {
@@ -94,7 +91,10 @@ export class Wants implements BlockFetcher {
 
   waitingFor(cid: CID): readonly string[] {
     const asked = this.#wants.get(keyOf(cid.multihash.bytes))?.asked.keys() ?? []
-    return [...asked, ...this.#away.away()]
+    const resting = [...this.#peers.values()]
+      .filter(({ isResting }) => isResting)
+      .map(({ id }) => id)
+    return [...new Set([...asked, ...resting, ...this.#init.away()])]
   }
 
   /** True for a connected peer that exchanges blocks. */
@@ -120,7 +120,7 @@ export class Wants implements BlockFetcher {
       waiters: new Set(),
       asked: new Map(),
       has: new Set(),
-      lacks: new Set(),
+      lacks: new Map(),
       askedAt: 0,
     }
     this.#wants.set(key, want)
@@ -131,29 +131,34 @@ export class Wants implements BlockFetcher {
   /** Asks whoever should be asked now; ends the want when nobody is left who could have the block. */
   #advance(want: Want): void {
     const busy = [...want.asked].filter(([, type]) => type === 'block')
-    const stalled = busy.length > 0 && Date.now() - want.askedAt > STALL_MS
-    if (busy.length > 0 && !(stalled && busy.every(([id]) => this.#isSilent(id)))) return
+    if (busy.length > 0 && !this.#isStalled(want, busy)) return
     const next = this.#best(want)
-    if (next !== undefined) this.#askFor(want, next)
-    else if (want.asked.size === 0 && !this.#anyBusy(want) && this.#away.away().length === 0) {
-      this.#fail(want)
+    if (next !== undefined) {
+      this.#askFor(want, next)
+      return
     }
+    // Nobody else is there: who sent something else, and then nothing, has answered.
+    for (const [id] of busy) if ((this.#peers.get(id)?.wrong ?? 0) > 0) this.#lacks(want, id, WRONG)
+    if (want.asked.size > 0 || this.#anyBusy(want) || this.#init.away().length > 0) return
+    this.#fail(want)
+  }
+
+  #isStalled(want: Want, busy: readonly (readonly [string, string])[]): boolean {
+    const ms = Date.now() - want.askedAt
+    if (ms <= STALL_MS) return false
+    return ms > LONG_MS || busy.every(([id]) => this.#peers.get(id)?.isSilent !== false)
   }
 
   /** True when a peer that may have the block cannot be asked now: the want waits its turn. */
   #anyBusy(want: Want): boolean {
-    return [...this.#peers].some(([id, peer]) => !want.lacks.has(id) && peer.isBusy)
-  }
-
-  #isSilent(id: string): boolean {
-    const peer = this.#peers.get(id)
-    return peer === undefined || Date.now() - peer.heardAt > STALL_MS
+    return [...this.#peers].some(([id, peer]) => !want.lacks.has(id) && !peer.isLiar && peer.isBusy)
   }
 
   /** Of those that say they have the block, else of all that have not said no: the one that delivers best. */
   #best(want: Want): WantedPeer | undefined {
     const open = [...this.#peers.values()].filter(
-      ({ id, isBusy }) => !want.lacks.has(id) && want.asked.get(id) !== 'block' && !isBusy,
+      ({ id, isBusy, isLiar }) =>
+        !want.lacks.has(id) && want.asked.get(id) !== 'block' && !isBusy && !isLiar,
     )
     const having = open.filter(({ id }) => want.has.has(id))
     return (having.length > 0 ? having : open).sort(WantedPeer.compare)[0]
@@ -164,74 +169,99 @@ export class Wants implements BlockFetcher {
     want.askedAt = Date.now()
     if (peer.delivered > 0) return
     const others = [...this.#peers.values()].filter(
-      ({ id }) => !want.lacks.has(id) && !want.has.has(id) && !want.asked.has(id),
+      ({ id, isResting, isLiar }) =>
+        !want.lacks.has(id) && !want.has.has(id) && !want.asked.has(id) && !isResting && !isLiar,
     )
     for (const other of others.slice(0, ALSO_ASKED)) this.#ask(want, other, 'have')
   }
 
   #ask(want: Want, peer: WantedPeer, type: 'block' | 'have'): void {
     if (type === 'block') peer.outstanding += 1
+    if (!want.asked.has(peer.id)) peer.asked += 1
     want.asked.set(peer.id, type)
-    this.#outbox.add(peer.peerId, { cid: want.cid.bytes, type, cancel: false })
+    this.#init.outbox.add(peer.peerId, { cid: want.cid.bytes, type, cancel: false })
   }
 
-  #receive(id: string, message: BitswapMessage): void {
+  /** What a peer sent of what it was asked. */
+  receive(id: string, { blocks, blockPresences }: BitswapMessage): void {
     const peer = this.#peers.get(id)
-    if (peer === undefined) return
-    peer.heardAt = Date.now()
-    for (const block of message.blocks) this.#block(peer, block)
-    for (const { cid, type } of message.blockPresences) {
-      this.#presence(peer, multihashOf(cid), type === 'HaveBlock')
-    }
-    if (message.blocks.length > 0) this.#next()
+    if (peer === undefined || peer.asked === 0) return
+    for (const block of blocks) this.#block(peer, block)
+    for (const { cid, has } of blockPresences) this.#presence(peer, multihashOf(cid), has)
+    if (blocks.length > 0) this.#next()
   }
 
   /** What nobody asked this peer for is not even hashed. */
   #block(peer: WantedPeer, { prefix, data }: BitswapMessage['blocks'][number]): void {
-    if (data.byteLength > limits.maxBlockBytes || !this.#asks(peer.id)) return
-    const multihash = hashOf(prefix, data)
+    if (peer.asked === 0 || peer.isLiar) return
+    const multihash = data.byteLength > limits.maxBlockBytes ? undefined : hashOf(prefix, data)
     const want = multihash === undefined ? undefined : this.#wants.get(keyOf(multihash))
-    if (want === undefined) return
+    if (want === undefined) {
+      this.#unwanted(peer)
+      return
+    }
     peer.delivered += 1
-    this.#end(want)
+    peer.wrong = 0
+    peer.heardAt = Date.now()
+    this.#end(want, peer)
     // Alone, not as a part of the message that it came in.
     const block = Uint8Array.prototype.slice.call(data)
     for (const { resolve } of want.waiters) resolve(block)
     this.#progress()
   }
 
-  #asks(id: string): boolean {
-    for (const want of this.#wants.values()) if (want.asked.has(id)) return true
-    return false
+  /** A block that comes after its cancel is nobody's fault. */
+  #unwanted(peer: WantedPeer): void {
+    if (peer.late > 0) {
+      peer.late -= 1
+      return
+    }
+    this.#init.metrics.unwantedBlocks.inc()
+    peer.wrong += 1
+    if (!peer.isLiar) return
+    for (const want of [...this.#wants.values()]) {
+      if (!want.asked.has(peer.id)) continue
+      this.#lacks(want, peer.id, WRONG)
+      this.#advance(want)
+    }
   }
 
   #presence(peer: WantedPeer, multihash: Uint8Array | undefined, has: boolean): void {
     const want = multihash === undefined ? undefined : this.#wants.get(keyOf(multihash))
     if (want === undefined || !want.asked.has(peer.id)) return
     if (has && want.asked.get(peer.id) === 'block') return
-    this.#unask(want, peer.id)
-    if (has) want.has.add(peer.id)
-    else {
-      want.has.delete(peer.id)
-      want.lacks.add(peer.id)
-    }
+    peer.heardAt = Date.now()
+    if (has) {
+      this.#unask(want, peer.id)
+      want.has.add(peer.id)
+    } else this.#lacks(want, peer.id, 'does not have it')
     this.#advance(want)
+  }
+
+  #lacks(want: Want, id: string, answer: string): void {
+    this.#unask(want, id)
+    want.has.delete(id)
+    want.lacks.set(id, answer)
   }
 
   #unask(want: Want, id: string): void {
     const peer = this.#peers.get(id)
-    if (want.asked.get(id) === 'block' && peer !== undefined) peer.outstanding -= 1
+    const type = want.asked.get(id)
     want.asked.delete(id)
+    if (type === undefined || peer === undefined) return
+    peer.asked -= 1
+    if (type === 'block') peer.outstanding -= 1
   }
 
-  /** Takes a want away and says so to all that were asked. */
-  #end(want: Want): void {
+  /** Takes a want away and says so to all that were asked; `from` has sent it. */
+  #end(want: Want, from?: WantedPeer): void {
     this.#wants.delete(want.key)
     for (const id of [...want.asked.keys()]) {
       const peer = this.#peers.get(id)
       this.#unask(want, id)
       if (peer !== undefined) {
-        this.#outbox.add(peer.peerId, { cid: want.cid.bytes, type: 'block', cancel: true })
+        if (peer !== from) peer.late += 1
+        this.#init.outbox.add(peer.peerId, { cid: want.cid.bytes, type: 'block', cancel: true })
       }
     }
     if (this.#wants.size > 0) return
@@ -249,10 +279,8 @@ export class Wants implements BlockFetcher {
 
   #fail(want: Want): void {
     this.#end(want)
-    const answers: Answer[] = [...want.lacks].map((id) => ({
-      from: id,
-      answer: 'does not have it',
-    }))
+    for (const { id, isLiar } of this.#peers.values()) if (isLiar) want.lacks.set(id, WRONG)
+    const answers: Answer[] = [...want.lacks].map(([from, answer]) => ({ from, answer }))
     const asked = answers.length > 0
     const error = new PrsmError(
       'CONTENT_NOT_FOUND',
@@ -267,7 +295,7 @@ export class Wants implements BlockFetcher {
     for (const { reject } of want.waiters) reject(error)
   }
 
-  #connected(peerId: PeerId): void {
+  connected(peerId: PeerId): void {
     const id = peerId.toString()
     if (!this.#peers.has(id)) this.#peers.set(id, new WantedPeer(id, peerId))
     for (const want of [...this.#wants.values()]) {
@@ -276,14 +304,17 @@ export class Wants implements BlockFetcher {
     }
   }
 
-  #disconnected(id: string): void {
+  disconnected(id: string): void {
     this.#peers.delete(id)
     this.failed(id)
   }
 
   /** A peer that a message did not reach has been asked for nothing. */
   failed(id: string): void {
-    this.#peers.get(id)?.rest()
+    const peer = this.#peers.get(id)
+    peer?.rest()
+    // It may have been reached all the same.
+    if (peer !== undefined) peer.late += peer.asked
     for (const want of [...this.#wants.values()]) {
       if (!want.asked.has(id)) continue
       this.#unask(want, id)

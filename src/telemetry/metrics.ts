@@ -26,6 +26,8 @@ export type Metrics = {
   /** `reason`: `missing`, `timeout`, `corrupt`, `cancelled`, `error`. */
   readonly fetchFailures: Counter<'source' | 'reason'>
   readonly fetchSeconds: Histogram<'source'>
+  /** Blocks of peers that were not what they had been asked for. */
+  readonly unwantedBlocks: Counter
   /** Blocks and bytes that peers got from us. */
   readonly servedBlocks: Counter
   readonly servedBytes: Counter
@@ -115,6 +117,10 @@ function retrievalMetrics(registry: Registry) {
       buckets: SECONDS,
       registers,
     }),
+    unwantedBlocks: count(
+      'prsm_unwanted_blocks_total',
+      'Blocks of peers that were not what they had been asked for.',
+    ),
     servedBlocks: count('prsm_served_blocks_total', 'Blocks sent to peers.'),
     servedBytes: count('prsm_served_bytes_total', 'Bytes of blocks sent to peers.'),
   }

@@ -7,7 +7,10 @@ import { VERSION } from '../../src/node/version.ts'
 import { run } from '../support/command.ts'
 import { entry, objects, openPlace, prsm } from './prsm.ts'
 
-const commands = ['daemon', 'add', 'get', 'cat', 'ls', 'stat', 'list', 'status', 'config show']
+const commands = [
+  ...['daemon', 'add', 'get', 'cat', 'ls', 'stat', 'list', 'status', 'config show'],
+  ...['id', 'peer connect', 'peer disconnect', 'peer ls', 'dag import'],
+]
 
 test('docs/CLI.md says what the program says: node scripts/cli-docs.ts writes it', () => {
   const page = readFileSync(cliDocs, 'utf8')

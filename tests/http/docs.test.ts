@@ -16,11 +16,11 @@ async function routes(): Promise<readonly (readonly [methods: string, path: stri
 test('every route of docs/HTTP.md is there, and takes the methods it says', async () => {
   await using api = await startApi()
   const told = await routes()
-  expect(told.length).toBe(10)
+  expect(told.length).toBe(14)
   for (const [methods, path] of told) {
     for (const rest of path.endsWith('[/path]') ? ['', '/path'] : ['']) {
-      const asked = path.replace('{cid}', CID).replace('[/path]', rest)
-      const response = await fetch(`${api.server.url}${asked}`, { method: 'DELETE' })
+      const asked = path.replace(/\{(cid|id)\}/, CID).replace('[/path]', rest)
+      const response = await fetch(`${api.server.url}${asked}`, { method: 'PUT' })
       await response.body?.cancel()
       expect({ asked, status: response.status, methods: response.headers.get('allow') }).toEqual({
         asked,

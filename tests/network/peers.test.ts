@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, Socket } from 'node:net'
 import { join } from 'node:path'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/block-store.ts'
 import { noise } from '../support/content.ts'
@@ -123,11 +124,14 @@ test('a kept peer is connected again after either side was away', async () => {
   expect(await a.network.fetch(cid, within())).toHaveLength(3000)
 }, 20_000)
 
-test('a kept peer that is disconnected by hand stays away', async () => {
+test.each([
+  ['its ID', (id: string) => id],
+  ['its ID as a CID', (id: string) => peerIdFromString(id).toCID().toString()],
+])('a kept peer that is disconnected by hand, by %s, stays away', async (_, written) => {
   await using b = await startPeer()
   await using a = await startPeer({ peers: [b.address] })
   await until(() => a.network.peers().length === 1)
-  await a.network.disconnect(b.network.identity().id)
+  await a.network.disconnect(written(b.network.identity().id))
   await new Promise((resolve) => setTimeout(resolve, 1200))
   expect(a.network.peers()).toEqual([])
 })

@@ -3,6 +3,7 @@ import type { FolderEntry } from '../../../src/core/content.ts'
 import { limits } from '../../../src/core/limits.ts'
 import type { ServedNode } from '../../../src/http/served-node.ts'
 import { type ApiBounds, type ApiServer, startApiServer } from '../../../src/http/server.ts'
+import type { NodeOptions } from '../../../src/node/node-options.ts'
 import { createStorageNode, type StorageNode } from '../../../src/node/storage-node.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
 
@@ -20,6 +21,8 @@ export type TestApiOptions = {
   readonly dataDir?: string
   readonly maxFileBytes?: number
   readonly bounds?: Partial<ApiBounds>
+  /** Default: off. */
+  readonly network?: NodeOptions['network']
   /** Wraps the real node, to watch what is asked of it. */
   readonly watch?: (node: StorageNode) => ServedNode
 }
@@ -27,10 +30,17 @@ export type TestApiOptions = {
 /** A real node, in memory unless it gets a folder, behind a real server on a free port. */
 export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const log: Record<string, unknown>[] = []
-  const { dataDir, maxFileBytes = limits.maxFileBytes, bounds = {}, watch } = options
+  const {
+    dataDir,
+    maxFileBytes = limits.maxFileBytes,
+    bounds = {},
+    watch,
+    network = 'off',
+  } = options
   const node = await createStorageNode({
     ...(dataDir === undefined ? { storage: 'memory' } : { dataDir }),
     maxFileBytes,
+    network,
   })
   const server = await startApiServer(
     {
