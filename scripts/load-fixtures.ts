@@ -6,7 +6,7 @@ import { glob } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createClient } from '../src/client/client.ts'
 
-const url = process.argv[2] ?? process.env['PRSM_API'] ?? 'http://127.0.0.1:8000'
+const url = process.argv[2] ?? 'http://127.0.0.1:8000'
 const folder = join(import.meta.dirname, '../tests/fixtures/gateway')
 
 await using client = createClient({ url })

@@ -92,7 +92,7 @@ export const limits = {
   maxHeldPeerRecords: 1_000,
   /** Peers of the configuration that are kept connected. */
   maxKeptPeers: 256,
-  /** Milliseconds before a kept peer is dialled again: doubled each time, with jitter, up to the second. */
+  /** Milliseconds before a kept peer is dialled again: half as much more each time, with jitter, up to the second. */
   redialMs: 500,
   maxRedialMs: 60_000,
   /** Milliseconds a dial may take. */

@@ -8,10 +8,12 @@ type Kept = {
   readonly peer: PeerAddress
   /** Ends the keeping of it. */
   readonly stop: AbortController
-  /** Milliseconds since 1970 from which on it could not be reached; undefined while it can. */
+  /** Milliseconds since 1970 when it was seen that it cannot be reached; undefined while it can. */
   lostAt: number | undefined
 }
 
+/** How much longer each pause is: a peer that restarts is found again after half of that time more. */
+const SLOWER = 1.5
 /** How often a connection is looked at, should libp2p not say that it ended. */
 const LOOK_MS = 5_000
 
@@ -34,9 +36,9 @@ export class KeptPeers {
   /** Peers that are not connected and may be again soon: they are worth waiting for. */
   away(): readonly string[] {
     const since = Date.now() - limits.maxRedialMs
-    return [...this.#kept]
-      .filter(([, { lostAt }]) => lostAt !== undefined && lostAt > since)
-      .map(([id]) => id)
+    return [...this.#kept.values()]
+      .filter((kept) => (kept.lostAt === undefined ? !this.#isOpen(kept) : kept.lostAt > since))
+      .map(({ peer }) => peer.id.toString())
   }
 
   keep(peer: PeerAddress): void {
@@ -71,7 +73,7 @@ export class KeptPeers {
         kept.lostAt = Date.now()
       } else {
         const jittered = pauseMs * (0.5 + Math.random())
-        pauseMs = Math.min(limits.maxRedialMs, pauseMs * 2)
+        pauseMs = Math.min(limits.maxRedialMs, pauseMs * SLOWER)
         await delay(jittered, undefined, { signal: kept.stop.signal, ref: false })
       }
     }
@@ -89,10 +91,13 @@ export class KeptPeers {
     }
   }
 
-  async #untilLost({ peer, stop }: Kept): Promise<void> {
-    const isOpen = () =>
-      this.#libp2p.getConnections(peer.id).some(({ status }) => status === 'open')
-    while (isOpen() && !stop.signal.aborted) await this.#change(stop.signal)
+  #isOpen({ peer }: Kept): boolean {
+    return this.#libp2p.getConnections(peer.id).some(({ status }) => status === 'open')
+  }
+
+  async #untilLost(kept: Kept): Promise<void> {
+    const { signal } = kept.stop
+    while (this.#isOpen(kept) && !signal.aborted) await this.#change(signal)
   }
 
   /** Resolves when a connection ended, or after a while. */

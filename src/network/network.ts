@@ -97,6 +97,9 @@ function followPeers({ libp2p, engine, wants, serving }: Followed): void {
   engine.network.addEventListener('peer:disconnected', ({ detail }) =>
     wants.disconnected(detail.toString()),
   )
+  libp2p.addEventListener('connection:close', ({ detail: { remotePeer } }) => {
+    if (libp2p.getConnections(remotePeer).length > 0) wants.askAnew(remotePeer.toString())
+  })
   libp2p.addEventListener('peer:disconnect', ({ detail }) => {
     wants.disconnected(detail.toString())
     serving.forget(detail)

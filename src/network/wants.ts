@@ -19,6 +19,8 @@ const HASHES: ReadonlyMap<number, string> = new Map([
 
 /** Milliseconds after which another one is asked, too, although the first delivers: other blocks, never this one. */
 const LONG_MS = 30_000
+/** Milliseconds after which the same one is asked again, when there is no other: it may have forgotten. */
+const REPEAT_MS = 10_000
 /** What an error tells of a peer that sends what nobody asked it for. */
 const WRONG = 'sent blocks that are not it'
 /** Peers that are asked whether they have a block while another is asked for it. */
@@ -139,6 +141,7 @@ export class Wants implements BlockFetcher {
     }
     // Nobody else is there: who sent something else, and then nothing, has answered.
     for (const [id] of busy) if ((this.#peers.get(id)?.wrong ?? 0) > 0) this.#lacks(want, id, WRONG)
+    if (busy.length > 0 && Date.now() - want.askedAt > REPEAT_MS) this.#repeat(want)
     if (want.asked.size > 0 || this.#anyBusy(want) || this.#init.away().length > 0) return
     this.#fail(want)
   }
@@ -180,6 +183,17 @@ export class Wants implements BlockFetcher {
     if (!want.asked.has(peer.id)) peer.asked += 1
     want.asked.set(peer.id, type)
     this.#init.outbox.add(peer.peerId, { cid: want.cid.bytes, type, cancel: false })
+  }
+
+  #repeat(want: Want): void {
+    want.askedAt = Date.now()
+    for (const [id, type] of want.asked) {
+      const peer = this.#peers.get(id)
+      if (peer === undefined) continue
+      // It may send it twice.
+      peer.late += 1
+      this.#init.outbox.add(peer.peerId, { cid: want.cid.bytes, type, cancel: false })
+    }
   }
 
   /** What a peer sent of what it was asked. */
@@ -309,10 +323,15 @@ export class Wants implements BlockFetcher {
     this.failed(id)
   }
 
-  /** A peer that a message did not reach has been asked for nothing. */
+  /** A peer that a message did not reach has been asked for nothing, and is left alone for a while. */
   failed(id: string): void {
+    this.#peers.get(id)?.rest()
+    this.askAnew(id)
+  }
+
+  /** Asks again for what a peer was asked for: what was said on a connection that is gone may be forgotten. */
+  askAnew(id: string): void {
     const peer = this.#peers.get(id)
-    peer?.rest()
     // It may have been reached all the same.
     if (peer !== undefined) peer.late += peer.asked
     for (const want of [...this.#wants.values()]) {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isKnown, rangeStands } from '../../src/web/conditions.ts'
-import { attachment } from '../../src/web/content-disposition.ts'
 import { targetOfUrl } from '../../src/http/content-path.ts'
 import { parseRange } from '../../src/http/range.ts'
+import { isKnown, rangeStands } from '../../src/web/conditions.ts'
+import { attachment } from '../../src/web/content-disposition.ts'
 
 const CID = 'bafkreibrs7etqa6n5gctx3x6uusqnzpsm3po47rqmbeb3ozz7tpxq7pnrm'
 

@@ -3,7 +3,7 @@ import * as dagJson from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
-import { putBlock, unixfsData } from '../unixfs/hand-made.ts'
+import { putBlock } from '../unixfs/hand-made.ts'
 import type { MemoryBlocks } from '../unixfs/memory-blocks.ts'
 
 export function putCbor(blocks: MemoryBlocks, value: unknown): Promise<CID> {
@@ -21,9 +21,7 @@ export function inlineCid(bytes: Uint8Array, codec: number = RAW): CID {
   return CID.createV1(codec, digest)
 }
 
-/** An identity CID of an empty UnixFS folder's bytes, or any other data, as dag-pb. */
+/** An identity CID that carries a dag-pb block. */
 export function inlinePb(pb: Uint8Array): CID {
   return inlineCid(pb, DAG_PB)
 }
-
-export const emptyFolderData: Uint8Array = unixfsData({ type: 1 })

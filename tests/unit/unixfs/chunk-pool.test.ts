@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { CHUNK_BYTES } from '../../../src/unixfs/profile.ts'
 import { ChunkPool, type FreeChunks } from '../../../src/unixfs/chunk-pool.ts'
+import { CHUNK_BYTES } from '../../../src/unixfs/profile.ts'
 
 it('gives a buffer again only when all who hold the chunk have let go', () => {
   const pool = new ChunkPool()
