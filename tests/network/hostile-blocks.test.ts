@@ -4,7 +4,7 @@ import { rawCid } from '../support/block-store.ts'
 import { noise } from '../support/content.ts'
 import { codeOf, failureOf } from '../support/failure.ts'
 import { block, presence, RAW_PREFIX, type Seen } from './bitswap-bytes.ts'
-import { type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
+import { expectHeld, type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
 import { openSession } from './session.ts'
 import { put, startPeer, until, within } from './support.ts'
 
@@ -144,7 +144,7 @@ test('blocks that nobody wanted are neither stored nor held', async () => {
   await until(() => giver.seen.some(wantsBlock))
   await giver.say(presence(rawCid(noise(8, 8)), false))
   expect(await fetched).toBe('CONTENT_NOT_FOUND')
-  expect(heldMegabytes() - before).toBeLessThan(20)
+  await expectHeld(before, 20)
   expect(victim.store.has(cid)).toBe(false)
   expect(victim.store.has(rawCid(large))).toBe(false)
 })

@@ -7,6 +7,7 @@ import type { Libp2p, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { expect } from 'vitest'
 import { framed, read, type Seen, Unframed } from './bitswap-bytes.ts'
 import { LOOPBACK, type Peer, until } from './support.ts'
 
@@ -106,3 +107,17 @@ export function heldMegabytes(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return (heapUsed + arrayBuffers) / 1024 ** 2
 }
+
+/** Fails unless no more than so much is held after all that is let go has been collected, which takes its time. */
+export async function expectHeld(before: number, megabytes: number, what = ''): Promise<void> {
+  const end = Date.now() + SETTLE_MS
+  let held = heldMegabytes() - before
+  while (held >= megabytes && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    held = heldMegabytes() - before
+  }
+  expect(held, what).toBeLessThan(megabytes)
+}
+
+/** Milliseconds after which what is still held is held. */
+const SETTLE_MS = 3_000

@@ -6,7 +6,7 @@ import { limits } from '../../src/core/limits.ts'
 import { rawCid } from '../support/block-store.ts'
 import { noise } from '../support/content.ts'
 import { block, field, framed, inventedCid, varint, wantlist } from './bitswap-bytes.ts'
-import { type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
+import { expectHeld, type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
 import { type Peer, put, startPeer, until, within } from './support.ts'
 
 const MIB = 1024 ** 2
@@ -69,7 +69,7 @@ test('a message that is none, or too much: the stream is closed, the node lives'
     stream.send(bytes)
     await until(() => stream.status === 'reset', 5000).catch(() => {})
     expect(stream.status, what).toBe('reset')
-    expect(heldMegabytes() - before, what).toBeLessThan(60)
+    await expectHeld(before, 60, what)
   }
   await expectAlive(two.victim, two.hostile)
 })
@@ -126,7 +126,7 @@ test('halves of messages without end hold little, and who sends wholes is heard'
   await using two = await startTwo()
   const { victim, hostile } = two
   const half = Buffer.concat([varint(limits.maxMessageBytes), Buffer.alloc(4 * MIB)])
-  const before = process.memoryUsage().arrayBuffers
+  const before = heldMegabytes()
   const streams: Stream[] = []
   for (let at = 0; at < 20; at += 1) {
     const stream = await hostile.open()
@@ -135,7 +135,7 @@ test('halves of messages without end hold little, and who sends wholes is heard'
   }
   const whole = limits.peerReceivingBytes / limits.maxMessageBytes
   await until(() => streams.filter(({ status }) => status === 'open').length <= whole)
-  expect((process.memoryUsage().arrayBuffers - before) / MIB).toBeLessThan(60)
+  await expectHeld(before, 60)
   await expectAlive(victim, hostile)
 })
 
@@ -158,7 +158,7 @@ test('2,000 streams: few are open at a time', async () => {
     await Promise.all(Array.from({ length: 100 }, () => hostile.open().catch(() => {})))
   }
   await until(() => open(hostile).length <= 64)
-  expect(heldMegabytes() - before).toBeLessThan(80)
+  await expectHeld(before, 80)
   await expectAlive(victim, hostile)
 })
 

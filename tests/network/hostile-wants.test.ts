@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { limits } from '../../src/core/limits.ts'
 import { noise } from '../support/content.ts'
 import { inventedCid, RAW_PREFIX, wantlist } from './bitswap-bytes.ts'
-import { type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
+import { expectHeld, type HostilePeer, heldMegabytes, startHostile } from './hostile-peer.ts'
 import { put, startPeer, until, within } from './support.ts'
 
 const MIB = 1024 ** 2
@@ -41,7 +41,7 @@ test('200,000 wants of one that reads nothing: little is loaded, and others are 
     })
     await deaf.say(wantlist([...present, ...wants]))
   }
-  expect(heldMegabytes() - before).toBeLessThan(60)
+  await expectHeld(before, 60)
   const started = performance.now()
   if (small === undefined) throw new Error('not stored')
   expect(await honest.network.fetch(small, within())).toHaveLength(1000)
@@ -80,7 +80,7 @@ test('what is asked of blocks, by one that reads nothing, does not pile up', asy
     await deaf.say(wantlist([...mine, ...unknown]), padding)
   }
   // What is on its way is held until it has come.
-  await until(() => heldMegabytes() - before < 15)
+  await expectHeld(before, 15)
 })
 
 test('wants that are no CIDs, or of strange hashes, are passed over; the rest is answered', async () => {
