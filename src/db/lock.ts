@@ -33,6 +33,9 @@ export function lockFolder(dataDir: string, program: string): FolderLock {
   return new HeldFolder(connection, file, holder)
 }
 
+/** Locks in force: one that is garbage would be closed with its connection, and let the next node in. */
+const inForce = new Set<HeldFolder>()
+
 class HeldFolder implements FolderLock {
   readonly #connection: Sqlite.Database
   readonly #file: string
@@ -42,6 +45,7 @@ class HeldFolder implements FolderLock {
     this.#connection = connection
     this.#file = file
     this.#holder = holder
+    inForce.add(this)
   }
 
   tellApi(api: string): void {
@@ -52,6 +56,7 @@ class HeldFolder implements FolderLock {
     if (!this.#connection.open) return
     rmSync(this.#file, { force: true })
     this.#connection.close()
+    inForce.delete(this)
   }
 
   [Symbol.dispose](): void {

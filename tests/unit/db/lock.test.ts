@@ -12,10 +12,13 @@ function lock(folder: string) {
   return Promise.resolve().then(() => lockFolder(folder, program))
 }
 
-async function holdInChild(folder: string): Promise<ChildProcess> {
+/** A process that holds `folder` until it is killed, at the end of the scope at the latest. */
+async function holdInChild(
+  folder: string,
+): Promise<Disposable & { readonly process: ChildProcess }> {
   const child = fork(new URL('./hold-folder.ts', import.meta.url), [folder])
   await once(child, 'message')
-  return child
+  return { process: child, [Symbol.dispose]: () => child.kill('SIGKILL') }
 }
 
 test('the holder is told of, in a file only the owner reads', async () => {
@@ -50,7 +53,8 @@ test('two nodes of one process do not share a folder; after a release the next o
 
 test('another process is kept out until the holder dies, however it dies', async () => {
   await using folder = await temporaryFolder()
-  const child = await holdInChild(folder.path)
+  using holder = await holdInChild(folder.path)
+  const child = holder.process
   const error = await errorOf(lock(folder.path))
   expect(error.code).toBe('STORE_LOCKED')
   expect(error.message).toContain(`child program (process ${child.pid} at http://127.0.0.1:1`)
