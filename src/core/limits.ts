@@ -102,9 +102,14 @@ export const limits = {
   maxWantsAhead: 512,
   /** Bytes of one message of a peer: two blocks of the largest size, and wants. */
   maxMessageBytes: 5 * MIB,
+  /** Bytes a peer may send ahead on one stream: what libp2p holds of one that is not read, at most. */
+  streamWindowBytes: 4 * MIB,
   /** Bytes of messages that have begun to come and are not whole, of one peer and of all. */
   peerReceivingBytes: 16 * MIB,
   receivingBytes: 64 * MIB,
+  /** Messages that wait for that room, of one peer and of all: each holds what its stream may send ahead. */
+  maxPeerWaiting: 64,
+  maxWaiting: 256,
   /** Bytes of blocks loaded for one peer and not sent yet, and for all peers. */
   peerServingBytes: 16 * MIB,
   servingBytes: 64 * MIB,

@@ -3,29 +3,19 @@ import { limits } from '../core/limits.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { BITSWAP, type BitswapMessage } from './bitswap-message.ts'
 import { decodeMessage } from './decode.ts'
+import { Frames } from './frames.ts'
+import { type Coming, ReceivingRoom } from './receiving-room.ts'
 
 /** Streams one connection may have open to send messages: Kubo uses one, Helia one a message, up to 50. */
 const STREAMS = 64
-/** Milliseconds a message may take to come: a slow link needs its time for a large block. */
-const MESSAGE_MS = 120_000
 
 type OnMessage = (peer: PeerId, message: BitswapMessage) => void
 
-/** A message that has begun to come: its memory counts whole, however little of it is here. */
-type Coming = { readonly peer: string; readonly bytes: number; readonly stop: () => void }
-
-/**
- * Takes the messages of peers. Of messages that are not complete a peer may have `peerReceivingBytes`,
- * and all peers `receivingBytes`: beyond it those that have taken longest are given up with their
- * streams, so that who sends halves does not keep others from sending wholes.
- */
+/** Takes the messages of peers: as many at a time as there is room for, while the others' streams stand still. */
 export class Inbox {
   readonly #onMessage: OnMessage
   readonly #log: Logger
-  /** In the order in which they began. */
-  readonly #coming = new Set<Coming>()
-  readonly #byPeer = new Map<string, number>()
-  #bytes = 0
+  readonly #room = new ReceivingRoom()
 
   constructor(log: Logger, onMessage: OnMessage) {
     this.#log = log
@@ -43,132 +33,100 @@ export class Inbox {
 
   #read(stream: Stream, connection: Connection): void {
     const peer = connection.remotePeer
-    const giveUp = (error: unknown): void => {
-      this.#log.debug({ err: error, peer: `${peer}` }, 'a stream of a peer was given up')
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
-    }
-    const frames = new Frames({
-      begin: (bytes) => this.#begin(`${peer}`, bytes, giveUp),
-      end: (message) => {
+    const reader = new Reader(stream, {
+      room: this.#room,
+      peer: `${peer}`,
+      onMessage: (message) => {
         // What comes after its connection ended would leave something behind that nobody clears away.
         if (connection.status === 'open') this.#onMessage(peer, decodeMessage(message))
       },
+      onFault: (error) =>
+        this.#log.debug({ err: error, peer: `${peer}` }, 'a stream of a peer was given up'),
     })
-    stream.addEventListener('message', ({ data }) => {
-      try {
-        for (const chunk of data instanceof Uint8Array ? [data] : data) frames.take(chunk)
-      } catch (error) {
-        giveUp(error)
-      }
-    })
-    stream.addEventListener('remoteCloseWrite', () => frames.close())
-    stream.addEventListener('close', () => frames.close())
     // Answers go on streams of our own.
-    stream.close({ signal: AbortSignal.timeout(limits.dialMs) }).catch(giveUp)
-  }
-
-  /** Makes room for a message; what it returns gives the room back. */
-  #begin(peer: string, bytes: number, giveUp: (error: unknown) => void): () => void {
-    const timer = setTimeout(() => giveUp(new Error('a message took too long')), MESSAGE_MS)
-    timer.unref()
-    const coming: Coming = { peer, bytes, stop: () => giveUp(new Error('too much was begun')) }
-    this.#coming.add(coming)
-    this.#count(peer, bytes)
-    this.#makeRoom(coming)
-    return () => {
-      clearTimeout(timer)
-      if (this.#coming.delete(coming)) this.#count(peer, -bytes)
-    }
-  }
-
-  #makeRoom(last: Coming): void {
-    for (const coming of this.#coming) {
-      const peerIsOver = (this.#byPeer.get(last.peer) ?? 0) > limits.peerReceivingBytes
-      if (coming === last || !(peerIsOver || this.#bytes > limits.receivingBytes)) return
-      if (peerIsOver && coming.peer !== last.peer) continue
-      // Its stream closes, and with it its room is given back; or, should that take a while, here.
-      coming.stop()
-      if (this.#coming.delete(coming)) this.#count(coming.peer, -coming.bytes)
-    }
-  }
-
-  #count(peer: string, bytes: number): void {
-    this.#bytes += bytes
-    const left = (this.#byPeer.get(peer) ?? 0) + bytes
-    if (left > 0) this.#byPeer.set(peer, left)
-    else this.#byPeer.delete(peer)
+    stream.close({ signal: AbortSignal.timeout(limits.dialMs) }).catch(reader.giveUp)
   }
 }
 
-type FrameEvents = {
-  /** A message of so many bytes begins; what it returns is called when it has ended, whole or not. */
-  begin(bytes: number): () => void
-  end(message: Uint8Array): void
+type ReaderInit = {
+  readonly room: ReceivingRoom
+  readonly peer: string
+  readonly onMessage: (message: Uint8Array) => void
+  readonly onFault: (error: unknown) => void
 }
 
-/** Messages stand in a stream with their lengths before them. */
-class Frames {
-  readonly #events: FrameEvents
-  #length = 0
-  #scale = 1
-  #message: Uint8Array | undefined
-  #filled = 0
-  #leave: (() => void) | undefined
-  #closed = false
+/** The messages of one stream, which stands still while there is no room for the next. */
+class Reader {
+  readonly #stream: Stream
+  readonly #init: ReaderInit
+  readonly #frames: Frames
+  #coming: Coming | undefined
+  #ended = false
 
-  constructor(events: FrameEvents) {
-    this.#events = events
+  constructor(stream: Stream, init: ReaderInit) {
+    this.#stream = stream
+    this.#init = init
+    this.#frames = new Frames({
+      begin: (bytes) => this.#begin(bytes),
+      moved: () => {
+        if (this.#coming !== undefined) init.room.moved(this.#coming)
+      },
+      end: (message) => {
+        this.#leave()
+        init.onMessage(message)
+      },
+    })
+    stream.addEventListener('message', ({ data }) =>
+      this.#step(() => {
+        for (const chunk of data instanceof Uint8Array ? [data] : data) this.#frames.take(chunk)
+      }),
+    )
+    stream.addEventListener('end', () => {
+      this.#ended = true
+      this.#step(() => {})
+    })
+    stream.addEventListener('close', ({ error }) => {
+      if (error !== undefined) this.#close()
+    })
   }
 
-  /** Throws RangeError for a message that is too long. */
-  take(chunk: Uint8Array): void {
-    let at = 0
-    while (at < chunk.byteLength && !this.#closed) {
-      const message = this.#message
-      at = message === undefined ? this.#takeLength(chunk, at) : this.#fill(message, chunk, at)
+  readonly giveUp = (error: unknown): void => {
+    this.#init.onFault(error)
+    this.#close()
+    this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #begin(bytes: number): void {
+    const { peer, room } = this.#init
+    const enter = (): void => this.#step(() => this.#frames.enter())
+    this.#coming = { peer, bytes, enter, giveUp: this.giveUp }
+    room.add(this.#coming)
+  }
+
+  #step(take: () => void): void {
+    try {
+      take()
+      const waits = this.#frames.isWaiting
+      if (this.#ended && !waits) this.#close()
+      else flow(this.#stream, waits)
+    } catch (error) {
+      this.giveUp(error)
     }
   }
 
-  /** Drops what has come of a message that will not end. */
-  close(): void {
-    this.#closed = true
-    this.#reset()
+  #leave(): void {
+    if (this.#coming !== undefined) this.#init.room.remove(this.#coming)
+    this.#coming = undefined
   }
 
-  #takeLength(chunk: Uint8Array, at: number): number {
-    const byte = chunk[at] ?? 0
-    this.#length += (byte & 0x7f) * this.#scale
-    this.#scale *= 0x80
-    if (this.#length > limits.maxMessageBytes || this.#scale > 2 ** 35) {
-      throw new RangeError('a message that is too long')
-    }
-    if (byte >= 0x80) return at + 1
-    if (this.#length === 0) this.#reset()
-    else {
-      this.#leave = this.#events.begin(this.#length)
-      // Copied: a chunk may be a few bytes of a large piece of memory.
-      this.#message = Buffer.allocUnsafeSlow(this.#length)
-    }
-    return at + 1
+  #close(): void {
+    this.#frames.close()
+    this.#leave()
   }
+}
 
-  #fill(message: Uint8Array, chunk: Uint8Array, at: number): number {
-    const part = chunk.subarray(at, at + this.#length - this.#filled)
-    message.set(part, this.#filled)
-    this.#filled += part.byteLength
-    if (this.#filled === this.#length) {
-      this.#reset()
-      this.#events.end(message)
-    }
-    return at + part.byteLength
-  }
-
-  #reset(): void {
-    this.#leave?.()
-    this.#leave = undefined
-    this.#message = undefined
-    this.#length = 0
-    this.#scale = 1
-    this.#filled = 0
-  }
+/** Lets the peer send on, or wait: a stream that is not read gets no room for more. */
+function flow(stream: Stream, waits: boolean): void {
+  if (waits && stream.readStatus === 'readable') stream.pause()
+  if (!waits && stream.readStatus === 'paused') stream.resume()
 }

@@ -34,7 +34,8 @@ export function libp2pOptions({ privateKey, listen, agent, metrics, logger }: In
       }),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    // What a stream that is not read may still send us is what it holds at most.
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: limits.streamWindowBytes } })],
     services: { identify: identify(), ping: ping() },
     connectionManager: {
       maxConnections: limits.maxConnections,
