@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { type Result, repository, shellEnvironment } from '../support/command.ts'
 
 /** The entry of the real command line. */
@@ -40,15 +41,31 @@ export type Running = {
   saw(pattern: RegExp): Promise<RegExpExecArray>
 }
 
+/** One that hangs is killed after this time, so that its test says what it said. */
+const LATE_MS = 50_000
+
+/** As long as all tests of a file may take that share a daemon, on a slow machine. */
+const OF_A_FILE_MS = 600_000
+
+const alive = new Set<ChildProcessWithoutNullStreams>()
+
+/** Also what a test left behind that failed, or ran out of time, ends with its file. */
+afterAll(() => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
 export function start(
   args: readonly string[],
   { path, env }: Pick<Place, 'path' | 'env'>,
+  lateMs = LATE_MS,
 ): Running {
-  return follow(spawn(process.execPath, [entry, ...args], { cwd: path, env, stdio: 'pipe' }))
+  const options = { cwd: path, env, stdio: 'pipe' } as const
+  return follow(spawn(process.execPath, [entry, ...args], options), lateMs)
 }
 
-/** Collects what a child writes. One that hangs is killed after `lateMs`, so that its test says what it said. */
-export function follow(child: ChildProcessWithoutNullStreams, lateMs = 50_000): Running {
+/** Collects what a child writes; kills it after `lateMs`. */
+export function follow(child: ChildProcessWithoutNullStreams, lateMs = LATE_MS): Running {
+  alive.add(child)
   const late = setTimeout(() => child.kill('SIGKILL'), lateMs)
   const said = { stdout: '', stderr: '' }
   child.stdin.on('error', () => {})
@@ -60,6 +77,7 @@ export function follow(child: ChildProcessWithoutNullStreams, lateMs = 50_000): 
   const ended = new Promise<Result>((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(late)
+      alive.delete(child)
       resolve({ code, signal, ...said })
     })
   })
@@ -91,13 +109,23 @@ export type Daemon = AsyncDisposable &
 
 /** A real daemon on the data folder of `place`. */
 export async function startDaemon(place: Place, args: readonly string[] = []): Promise<Daemon> {
-  const running = start(['daemon', ...args], place)
-  const [, url = ''] = await running.saw(/listens on +(http\S+)/)
+  const running = start(['daemon', ...args], place, OF_A_FILE_MS)
+  const [, url = ''] = await inTime(running, running.saw(/listens on +(http\S+)/))
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<Result> => {
     running.child.kill(signal)
-    return await running.ended
+    return await inTime(running, running.ended)
   }
   return { ...running, url, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}
+
+/** Kills what has not done `work` in time. */
+async function inTime<T>({ child }: Running, work: Promise<T>): Promise<T> {
+  const late = setTimeout(() => child.kill('SIGKILL'), LATE_MS)
+  try {
+    return await work
+  } finally {
+    clearTimeout(late)
+  }
 }
 
 /** The objects of `--json`, one a line. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { temporaryFolder } from '../support/block-store.ts'
 import { MIB, noise, sameBytes } from '../support/content.ts'
 import { inventory } from '../support/inventory.ts'
 import { largeContent, largeSha256 } from '../support/large-content.ts'
+import { startProgram } from '../support/program.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 
@@ -28,13 +29,13 @@ async function killAfter(
     String(from),
     JSON.stringify(sizes),
   ])
-  const { child } = started
+  const { child, ended } = started
   const told: Acknowledged[] = []
   child.on('message', (message: Acknowledged) => {
     told.push(message)
     if (told.length >= Math.min(last, sizes.length)) child.kill('SIGKILL')
   })
-  await once(child, 'exit')
+  await ended
   return told
 }
 
@@ -95,17 +96,8 @@ it('kill -9 in the middle of a large upload loses nothing, and the same upload s
   expect(left.strays).toEqual([])
 })
 
-/** Runs a program beside this test; at the end of the scope it is killed, if it is there still. */
 function start(program: string, args: readonly string[]) {
-  const child = fork(join(import.meta.dirname, 'programs', program), args)
-  const ended = once(child, 'exit')
-  return {
-    child,
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL')
-      await ended
-    },
-  }
+  return startProgram(join(import.meta.dirname, 'programs', program), args)
 }
 
 async function reached(child: ChildProcess, bytes: number): Promise<void> {

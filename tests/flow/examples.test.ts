@@ -27,9 +27,6 @@ async function startExample(name: string, dataDir: string) {
     { env: { ...env, DATA_DIR: dataDir, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const ended = once(child, 'exit')
-  const [line] = await Promise.race([once(child.stdout, 'data'), ended])
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(String(line))?.[0]
-  if (url === undefined) throw new Error(`${name} said ${line}`)
   const stop = async (signal: NodeJS.Signals): Promise<unknown> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     const [code] = await ended
@@ -38,7 +35,13 @@ async function startExample(name: string, dataDir: string) {
   const kill = async (): Promise<void> => {
     await stop('SIGKILL')
   }
-  return { url, stop, [Symbol.asyncDispose]: kill }
+  await using stack = new AsyncDisposableStack()
+  stack.defer(kill)
+  const [line] = await Promise.race([once(child.stdout, 'data'), ended])
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(String(line))?.[0]
+  if (url === undefined) throw new Error(`${name} said ${line}`)
+  const running = stack.move()
+  return { url, stop, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 describe.each(['express.ts', 'fastify.ts'])('docs/examples/%s', (name) => {

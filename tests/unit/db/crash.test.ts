@@ -1,18 +1,20 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openTestDatabase, temporaryFolder } from '../../support/database.ts'
+import { startProgram } from '../../support/program.ts'
 
 /** Runs the writing program, kills it after a while, and gives the names it had acknowledged. */
 async function writeUntilKilled(folder: string, run: number): Promise<string[]> {
-  const child = fork(new URL('./write-until-killed.ts', import.meta.url), [folder, String(run)])
+  const program = new URL('./write-until-killed.ts', import.meta.url)
+  await using started = startProgram(program, [folder, String(run)])
+  const { child, ended } = started
   const acknowledged: string[] = []
   child.on('message', (names: string[]) => acknowledged.push(...names))
   await once(child, 'message')
   await delay(20 + run * 35)
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended
   return acknowledged
 }
 

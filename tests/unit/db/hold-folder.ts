@@ -12,3 +12,5 @@ setImmediate(() => {
   setImmediate(() => process.send?.('held'))
 })
 setInterval(() => {}, 1000)
+// Whoever started this is gone: a test that failed leaves nothing behind.
+process.once('disconnect', () => process.exit())

@@ -1,10 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { lockFolder } from '../../../src/db/lock.ts'
 import { codeOf, errorOf, temporaryFolder } from '../../support/database.ts'
+import { type Program, startProgram } from '../../support/program.ts'
 
 const program = 'prsm daemon'
 
@@ -13,12 +13,13 @@ function lock(folder: string) {
 }
 
 /** A process that holds `folder` until it is killed, at the end of the scope at the latest. */
-async function holdInChild(
-  folder: string,
-): Promise<Disposable & { readonly process: ChildProcess }> {
-  const child = fork(new URL('./hold-folder.ts', import.meta.url), [folder])
+async function holdInChild(folder: string): Promise<Program> {
+  await using stack = new AsyncDisposableStack()
+  const program = new URL('./hold-folder.ts', import.meta.url)
+  const { child, ended } = stack.use(startProgram(program, [folder]))
   await once(child, 'message')
-  return { process: child, [Symbol.dispose]: () => child.kill('SIGKILL') }
+  const started = stack.move()
+  return { child, ended, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }
 
 test('the holder is told of, in a file only the owner reads', async () => {
@@ -53,13 +54,13 @@ test('two nodes of one process do not share a folder; after a release the next o
 
 test('another process is kept out until the holder dies, however it dies', async () => {
   await using folder = await temporaryFolder()
-  using holder = await holdInChild(folder.path)
-  const child = holder.process
+  await using holder = await holdInChild(folder.path)
+  const { child, ended } = holder
   const error = await errorOf(lock(folder.path))
   expect(error.code).toBe('STORE_LOCKED')
   expect(error.message).toContain(`child program (process ${child.pid} at http://127.0.0.1:1`)
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended
   const held = await lock(folder.path)
   held.release()
 })

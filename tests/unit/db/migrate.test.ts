@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -13,11 +11,18 @@ import {
   openTestDatabase,
   temporaryFolder,
 } from '../../support/database.ts'
+import { startProgram } from '../../support/program.ts'
 
 const later: readonly Migration[] = [
   ...itemMigrations,
   { version: 2, name: 'notes', sql: 'CREATE TABLE note (text TEXT NOT NULL) STRICT' },
 ]
+
+/** Another program writes to the database and dies, so that its -wal stays. */
+async function dieWithWal(path: string): Promise<void> {
+  await using dying = startProgram(new URL('./die-with-wal.ts', import.meta.url), [path])
+  await dying.ended
+}
 
 function version(path: string): unknown {
   const connection = new Sqlite(path)
@@ -86,8 +91,7 @@ test('a newer file whose program died is refused, and its -wal stays', async () 
   await using folder = await temporaryFolder()
   await (await openTestDatabase({ folder: folder.path })).database.close()
   const path = join(folder.path, 'test.db')
-  const child = fork(new URL('./die-with-wal.ts', import.meta.url), [path])
-  await once(child, 'exit')
+  await dieWithWal(path)
   const wal = await readFile(`${path}-wal`)
   const file = await readFile(path)
   expect(wal.byteLength).toBeGreaterThan(0)
@@ -125,7 +129,7 @@ test('a -wal whose file is gone is refused: SQLite would delete it', async () =>
   await using folder = await temporaryFolder()
   await (await openTestDatabase({ folder: folder.path })).database.close()
   const path = join(folder.path, 'test.db')
-  await once(fork(new URL('./die-with-wal.ts', import.meta.url), [path]), 'exit')
+  await dieWithWal(path)
   await rm(path)
   expect(await codeOf(openTestDatabase({ folder: folder.path }))).toBe('STORE_CORRUPT')
   expect((await stat(`${path}-wal`)).size).toBeGreaterThan(0)

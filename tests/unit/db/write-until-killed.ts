@@ -2,6 +2,8 @@ import { addItem, openTestDatabase } from '../../support/database.ts'
 
 /** 32 writers; what has resolved is told to the parent. Large rows, so that checkpoints come, too. */
 const [, , folder = '', run = ''] = process.argv
+// Whoever started this is gone: a test that failed leaves nothing behind.
+process.once('disconnect', () => process.exit())
 const { database } = await openTestDatabase({ folder })
 const bytes = new Uint8Array(8000)
 
