@@ -6,7 +6,12 @@ import { ask, check } from './conformance/case.ts'
 import { fixtureCars } from './conformance/fixture.ts'
 import { listingTagCases } from './conformance/path-cases.ts'
 
-/** What the public suite gateway-conformance v0.13.2 asks of a gateway, all but the cases of IPNS. */
+/**
+ * What the public suite gateway-conformance v0.13.2 asks of a gateway, all but the cases of IPNS. Its own
+ * counts are, in this order, 7, 52, 7, 26, 6, 6, 6 and 60. Here some of its cases are one (headers and
+ * caching), the ranges of a native DAG are in, which it puts together and does not ask for, and the tag
+ * of a listing stands below.
+ */
 let node: StorageNode
 let gateway: GatewayServer
 
@@ -23,16 +28,17 @@ afterAll(async () => {
 
 const specs = await allCases()
 
-test('has the cases the suite has', () => {
+test('has all its cases', () => {
   const counts = [...specs].map(([spec, cases]) => [spec, cases.length])
   expect(Object.fromEntries(counts)).toEqual({
-    'trustless-block-gateway': 12,
+    'trustless-block-gateway': 7,
     'trustless-car-gateway': 52,
     'trustless-car-gateway-optional': 7,
     'path-unixfs-gateway': 23,
+    'path-raw-gateway': 5,
     'path-range-gateway': 6,
     'path-tar-gateway': 6,
-    'path-dag-gateway': 69,
+    'path-dag-gateway': 71,
   })
 })
 

@@ -7,8 +7,8 @@ import {
 } from './car-cases.ts'
 import type { Case } from './case.ts'
 import { codecCases, nativeCases, pathingCases, plainCases } from './dag-cases.ts'
-import { openFixture } from './fixture.ts'
 import {
+  blockByCidCases,
   cacheCases,
   corsCases,
   listingCases,
@@ -16,13 +16,12 @@ import {
   rawCases,
   unixfsCases,
 } from './path-cases.ts'
-import { onlyRanges } from './range-cases.ts'
 import { tarCases } from './tar-cases.ts'
 
 /** The suite's own names of its specs, and what they ask for; what needs IPNS is left out. */
 export async function allCases(): Promise<ReadonlyMap<string, readonly Case[]>> {
   return new Map([
-    ['trustless-block-gateway', [...(await rawCases()), ...(await rawRangeCases())]],
+    ['trustless-block-gateway', await blockByCidCases()],
     [
       'trustless-car-gateway',
       [
@@ -42,6 +41,7 @@ export async function allCases(): Promise<ReadonlyMap<string, readonly Case[]>> 
         ...(await unixfsCases()),
       ],
     ],
+    ['path-raw-gateway', await rawCases()],
     ['path-range-gateway', await rangeCases()],
     ['path-tar-gateway', await tarCases()],
     [
@@ -54,14 +54,4 @@ export async function allCases(): Promise<ReadonlyMap<string, readonly Case[]>> 
       ],
     ],
   ])
-}
-
-/** TestTrustlessRawRanges. */
-async function rawRangeCases(): Promise<readonly Case[]> {
-  const fixture = await openFixture('gateway-raw-block.car')
-  const headers = { Accept: 'application/vnd.ipld.raw' }
-  return onlyRanges(
-    { name: 'a raw block', path: `/ipfs/${fixture.at('dir', 'ascii.txt')}`, headers, expect: {} },
-    { content: fixture.block('dir', 'ascii.txt'), contentType: 'application/vnd.ipld.raw' },
-  )
 }

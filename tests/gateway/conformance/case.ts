@@ -1,5 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { CarReader } from '@ipld/car'
+import { equals } from 'multiformats/bytes'
+import { sha256 } from 'multiformats/hashes/sha2'
 
 /** What a header must be: this text, a text of this form, something that passes; null: absent. */
 type HeaderCheck = string | RegExp | ((value: string) => boolean) | null
@@ -157,7 +159,12 @@ export function carWith(...cids: readonly unknown[]): (body: Uint8Array) => Prom
   }
 }
 
+/** The CIDs of a CAR, once each block is the one its CID names: the reader does not look. */
 async function blocksOf(body: Uint8Array): Promise<string[]> {
   const reader = await CarReader.fromBytes(body)
-  return await Array.fromAsync(reader.cids(), String)
+  return await Array.fromAsync(reader.blocks(), async ({ cid, bytes }) => {
+    const { bytes: multihash } = await sha256.digest(bytes)
+    if (!equals(multihash, cid.multihash.bytes)) throw new Error(`has other bytes as ${cid}`)
+    return cid.toString()
+  })
 }

@@ -1,3 +1,5 @@
+import { CID } from 'multiformats/cid'
+import { sha256 } from 'multiformats/hashes/sha2'
 import { type Case, contains, type Expected } from './case.ts'
 import { openFixture } from './fixture.ts'
 import { onlyRanges, withRanges } from './range-cases.ts'
@@ -192,6 +194,13 @@ async function nativeOf({ format, disposition }: (typeof FORMATS)[number]): Prom
       expect: { status: 200, headers: { ...head, etag: tag } },
     },
     {
+      name: 'HEAD only-if-cached of what is not here',
+      path: `/ipfs/${await nowhere(root.code)}`,
+      method: 'HEAD',
+      headers: { 'Cache-Control': 'only-if-cached' },
+      expect: { status: 412 },
+    },
+    {
       name: 'as a page',
       path: `${path}/`,
       headers: { Accept: 'text/html' },
@@ -221,6 +230,11 @@ async function nativeOf({ format, disposition }: (typeof FORMATS)[number]): Prom
     ),
   ]
   return cases.map((each) => ({ ...each, name: `DAG-${format.toUpperCase()} ${each.name}` }))
+}
+
+/** A CID of this codec whose block nobody has. */
+async function nowhere(codec: number): Promise<CID> {
+  return CID.createV1(codec, await sha256.digest(Buffer.from('is nowhere')))
 }
 
 async function openBound(name: string) {

@@ -1,8 +1,10 @@
 import { both, type Case, contains, isImmutable, lists, without } from './case.ts'
-import { openFixture } from './fixture.ts'
+import { type Fixture, openFixture } from './fixture.ts'
+import { onlyRanges } from './range-cases.ts'
 
 const IMMUTABLE = 'public, max-age=29030400, immutable'
 const GENERATED = 'public, max-age=604800, stale-while-revalidate=2678400'
+const RAW = 'application/vnd.ipld.raw'
 /** A block that is nowhere. */
 const MISSING = '/ipfs/QmYzfKSE55XCjD1MW128RfciAf2DViABhEiXfgVFMabSjN'
 
@@ -256,22 +258,49 @@ export async function rangeCases(): Promise<readonly Case[]> {
   ]
 }
 
-/** TestGatewayBlock and, on CIDs without a path, TestTrustlessRaw. */
+/** TestGatewayBlock: blocks at the end of a path. */
 export async function rawCases(): Promise<readonly Case[]> {
   const fixture = await openFixture('gateway-raw-block.car')
+  return blockCases(fixture, {
+    of: 'with a path',
+    dir: `/ipfs/${fixture.root}/dir`,
+    file: `/ipfs/${fixture.root}/dir/ascii.txt`,
+    roots: new RegExp(`^${fixture.root},`),
+  })
+}
+
+/** TestTrustlessRaw and TestTrustlessRawRanges: blocks without a path. */
+export async function blockByCidCases(): Promise<readonly Case[]> {
+  const fixture = await openFixture('gateway-raw-block.car')
   const file = fixture.at('dir', 'ascii.txt')
-  const places = [
-    {
-      of: 'with a path',
-      dir: `/ipfs/${fixture.root}/dir`,
-      file: `/ipfs/${fixture.root}/dir/ascii.txt`,
-    },
-    { of: 'by its CID', dir: `/ipfs/${fixture.at('dir')}`, file: `/ipfs/${file}` },
+  const place = {
+    of: 'by its CID',
+    dir: `/ipfs/${fixture.at('dir')}`,
+    file: `/ipfs/${file}`,
+    roots: new RegExp(`^${file}$`),
+  }
+  return [
+    ...blockCases(fixture, place),
+    ...onlyRanges(
+      { name: 'a raw block', path: place.file, headers: { Accept: RAW }, expect: {} },
+      { content: fixture.block('dir', 'ascii.txt'), contentType: RAW },
+    ),
   ]
-  const headers = { Accept: 'application/vnd.ipld.raw' }
+}
+
+/** Where a folder and a file in it stand, and what `x-ipfs-roots` of the file is. */
+type Place = {
+  readonly of: string
+  readonly dir: string
+  readonly file: string
+  readonly roots: RegExp
+}
+
+function blockCases(fixture: Fixture, place: Place): readonly Case[] {
+  const headers = { Accept: RAW }
   const dir = fixture.block('dir')
   const content = fixture.block('dir', 'ascii.txt')
-  return places.flatMap((place): Case[] => [
+  return [
     {
       name: `a raw block by format= ${place.of}`,
       path: `${place.dir}?format=raw`,
@@ -289,10 +318,7 @@ export async function rawCases(): Promise<readonly Case[]> {
       headers: { ...headers, Range: 'bytes=6-16' },
       expect: {
         status: 206,
-        headers: {
-          'content-type': 'application/vnd.ipld.raw',
-          'content-range': `bytes 6-16/${dir.length}`,
-        },
+        headers: { 'content-type': RAW, 'content-range': `bytes 6-16/${dir.length}` },
         body: dir.subarray(6, 17),
       },
     },
@@ -303,13 +329,13 @@ export async function rawCases(): Promise<readonly Case[]> {
       expect: {
         status: 200,
         headers: {
-          'content-type': 'application/vnd.ipld.raw',
+          'content-type': RAW,
           'content-length': String(content.length),
           'content-disposition': /attachment;/,
           'x-content-type-options': 'nosniff',
           etag: /./,
           'x-ipfs-path': place.file,
-          'x-ipfs-roots': new RegExp(place.of === 'by its CID' ? `^${file}$` : `^${fixture.root},`),
+          'x-ipfs-roots': place.roots,
           'cache-control': isImmutable,
         },
         body: content,
@@ -324,5 +350,5 @@ export async function rawCases(): Promise<readonly Case[]> {
         headers: { 'content-disposition': /attachment;.*filename="foobar\.bin/ },
       },
     },
-  ])
+  ]
 }

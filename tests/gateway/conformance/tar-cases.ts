@@ -59,16 +59,23 @@ export async function tarCases(): Promise<readonly Case[]> {
   ]
 }
 
-/** A whole archive that has a file `name`, with this content when one is given. */
-function tarWith(name: string, content?: string): (body: Uint8Array) => Promise<void> {
+/**
+ * A whole archive that has a `file`, with this content when one is given, and each member's folder
+ * before the member: a name that was read wrong would be one without its folder.
+ */
+function tarWith(file: string, content?: string): (body: Uint8Array) => Promise<void> {
   return async (body) => {
     const files = new Map<string, string>()
     for await (const entry of Readable.from([body]).pipe(extract())) {
       const chunks = await Array.fromAsync(entry, Buffer.from)
-      files.set(entry.header.name, Buffer.concat(chunks).toString())
+      // Kubo writes the names of folders without the slash at their end.
+      const name = entry.header.name.replace(/\/$/, '')
+      const folder = name.slice(0, Math.max(name.lastIndexOf('/'), 0))
+      if (folder !== '' && !files.has(folder)) throw new Error(`has no ${folder}`)
+      files.set(name, Buffer.concat(chunks).toString())
     }
-    const found = files.get(name)
-    if (found === undefined) throw new Error(`has no ${name}, only ${[...files.keys()].join(', ')}`)
-    if (content !== undefined && found !== content) throw new Error(`${name} is ${found}`)
+    const found = files.get(file)
+    if (found === undefined) throw new Error(`has no ${file}, only ${[...files.keys()].join(', ')}`)
+    if (content !== undefined && found !== content) throw new Error(`${file} is ${found}`)
   }
 }
