@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import { PrsmError } from '../core/errors.ts'
 import { isLoopbackName } from '../core/loopback.ts'
 
@@ -29,21 +30,45 @@ export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Reads multiaddrs, separated by commas or spaces; `none` is an empty list. Throws INVALID_INPUT. */
-export function parseMultiaddrs(text: string): readonly string[] {
-  if (text.trim() === 'none') return []
-  const addresses = text.split(/[\s,]+/).filter((each) => each !== '')
-  const bad = addresses.find((each) => !/^(\/[^/]+)+$/.test(each))
-  if (bad === undefined) return addresses
-  throw notAnAddress(bad, 'write a multiaddr, as in /ip4/127.0.0.1/tcp/4001')
+/**
+ * Reads the multiaddrs to listen on, separated by commas or spaces; `none` is an empty list. Only TCP
+ * is spoken. Throws INVALID_INPUT.
+ */
+export function parseSwarmListen(text: string): readonly string[] {
+  const hint = 'write /ip4/ADDRESS/tcp/PORT or /ip6/ADDRESS/tcp/PORT, as in /ip4/127.0.0.1/tcp/4001'
+  return multiaddrs(text, hint, (parts) => parts.length === 4 && isIp(parts) && isTcp(parts))
 }
 
 /** The same for peers: each ends in `/p2p/` and the peer's ID. */
 export function parsePeers(text: string): readonly string[] {
-  const peers = parseMultiaddrs(text)
-  const bad = peers.find((each) => !/\/p2p\/[1-9A-Za-z]+$/.test(each))
-  if (bad === undefined) return peers
-  throw notAnAddress(bad, 'write an address of `prsm id`, as in /ip4/127.0.0.1/tcp/4001/p2p/12D3…')
+  const hint = 'write an address of `prsm id`, as in /ip4/127.0.0.1/tcp/4001/p2p/12D3…'
+  return multiaddrs(text, hint, (parts) => {
+    const [name = '', host, , , p2p, id = ''] = parts
+    const isHost = isIp(parts) || (/^dns[46]?$/.test(name) && host !== '')
+    const isPeer = p2p === 'p2p' && /^[1-9A-Za-z]+$/.test(id)
+    return parts.length === 6 && isHost && isTcp(parts) && isPeer
+  })
+}
+
+/** The addresses in `text`, each with the components that `isGood` wants of it. */
+function multiaddrs(
+  text: string,
+  hint: string,
+  isGood: (parts: readonly string[]) => boolean,
+): readonly string[] {
+  if (text.trim() === 'none') return []
+  const addresses = text.split(/[\s,]+/).filter((each) => each !== '')
+  const bad = addresses.find((each) => !each.startsWith('/') || !isGood(each.slice(1).split('/')))
+  if (bad !== undefined) throw notAnAddress(bad, hint)
+  return addresses
+}
+
+function isIp([name, host = '']: readonly string[]): boolean {
+  return (name === 'ip4' && isIPv4(host)) || (name === 'ip6' && isIPv6(host))
+}
+
+function isTcp([, , tcp, port = '']: readonly string[]): boolean {
+  return tcp === 'tcp' && /^\d{1,5}$/.test(port) && Number(port) <= 65_535
 }
 
 /** Reads the URL of a daemon: http or https, without path or query. Throws INVALID_INPUT. */

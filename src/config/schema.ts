@@ -9,8 +9,8 @@ import {
   parseAnyListen,
   parseDaemonUrl,
   parseListen,
-  parseMultiaddrs,
   parsePeers,
+  parseSwarmListen,
 } from './address.ts'
 import { fromText, setting, type ValuesOf } from './setting.ts'
 import { formatSize, sizeParser } from './size.ts'
@@ -66,7 +66,7 @@ export const settings = {
     key: 'network.listen',
     variable: 'PRSM_SWARM_LISTEN',
     flag: '--swarm-listen MULTIADDRS',
-    type: fromText(parseMultiaddrs),
+    type: fromText(parseSwarmListen),
     fallback: ['/ip4/127.0.0.1/tcp/4001'],
     unit: 'multiaddrs',
     meaning:

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { formatListen, parseDaemonUrl, parseListen } from '../../../src/config/address.ts'
+import {
+  formatListen,
+  parseDaemonUrl,
+  parseListen,
+  parsePeers,
+  parseSwarmListen,
+} from '../../../src/config/address.ts'
 
 describe('where to listen', () => {
   it.each([
@@ -33,6 +39,52 @@ describe('where to listen', () => {
   ])('refuses %j with how to write it', (text) => {
     expect(() => parseListen(text)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', hint: expect.any(String) }),
+    )
+  })
+})
+
+const PEER_ID = '12D3KooWKZ4Ts2vZfjWxik6cpHGEx4ETaPhd3oYEv55fwHWgMwMC'
+
+describe('the multiaddrs of the network', () => {
+  it('are read with commas or spaces between, `none` as none', () => {
+    const listen = ['/ip4/127.0.0.1/tcp/0', '/ip6/::1/tcp/65535']
+    expect(parseSwarmListen(` ${listen.join(', ')},`)).toEqual(listen)
+    const hosts = ['ip4/10.0.0.1', 'ip6/::1', 'dns/a.example', 'dns4/localhost', 'dns6/a']
+    const peers = hosts.map((host) => `/${host}/tcp/4001/p2p/${PEER_ID}`)
+    expect(parsePeers(peers.join(','))).toEqual(peers)
+    expect([parseSwarmListen('none'), parsePeers('none')]).toEqual([[], []])
+  })
+
+  it.each([
+    '127.0.0.1:4001',
+    '/ip4/127.0.0.1',
+    '/ip4/127.0.0.1/tcp/65536',
+    '/ip4/127.0.0.1/tcp/x',
+    '/ip4/127.0.0.256/tcp/1',
+    '/ip6/127.0.0.1/tcp/1',
+    '/ip4/127.0.0.1/udp/4001/quic-v1',
+    '/ip4/127.0.0.1/tcp/4001/ws',
+    '/dns4/localhost/tcp/4001',
+    `/ip4/127.0.0.1/tcp/4001/p2p/${PEER_ID}`,
+  ])('refuse to listen on %s, with how to write it', (text) => {
+    expect(() => parseSwarmListen(text)).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT', hint: expect.stringContaining('/tcp/PORT') }),
+    )
+  })
+
+  it.each([
+    PEER_ID,
+    `/p2p/${PEER_ID}`,
+    '/ip4/127.0.0.1/tcp/4001',
+    '/ip4/127.0.0.1/tcp/4001/p2p/',
+    `/ip4/127.0.0.1/tcp/99999/p2p/${PEER_ID}`,
+    `/ip4/127.0.0.300/tcp/4001/p2p/${PEER_ID}`,
+    `/ip4/127.0.0.1/udp/4001/quic-v1/p2p/${PEER_ID}`,
+    `/dns4//tcp/4001/p2p/${PEER_ID}`,
+    `/ip4/127.0.0.1/tcp/4001/p2p/${PEER_ID}/p2p-circuit`,
+  ])('refuse the peer %s, with where its address comes from', (text) => {
+    expect(() => parsePeers(text)).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT', hint: expect.stringContaining('prsm id') }),
     )
   })
 })
