@@ -8,7 +8,10 @@ import type { Answer, Api } from './api.ts'
 import { brokenOff, notUnderstood } from './api-error.ts'
 import { contentPath, offlineQuery } from './content-path.ts'
 
-/** Times a download whose connection broke goes on where it stopped. Content never changes under its CID. */
+/**
+ * Times a download is asked for again that broke off where it stopped before: without a byte more. As
+ * long as bytes come it goes on, however often it breaks. Content never changes under its CID.
+ */
 const RESUMES = 3
 
 /** A file of the daemon's. Nothing is asked before it is iterated; each iteration asks anew. */
@@ -60,9 +63,11 @@ export async function* pieces(
   const total = lengthOf(api, answer)
   const meter = new ProgressMeter(options.onProgress, total)
   for (let resumes = 0; ; resumes += 1) {
+    const before = meter.bytesDone
     const end = yield* arriving(answer, meter, signal)
     const left = total - meter.bytesDone
     if (left === 0) break
+    if (meter.bytesDone > before) resumes = 0
     if (left < 0 || resumes === RESUMES) throw brokenOff(api.url, end.cause)
     answer = await ask(api, target, {
       offset: part.offset + meter.bytesDone,

@@ -171,25 +171,43 @@ describe('a download that breaks', () => {
     expect(whole.subarray(100, 5100).equals(part)).toBe(true)
   })
 
-  test('again and again is an error, never a short file', async () => {
+  test('goes on as long as bytes come, however often it breaks', async () => {
+    const asked: (string | undefined)[] = []
+    await using there = await serve(cutting(500, asked))
+    expect(whole.equals(await there.client.download(CID).bytes())).toBe(true)
+    expect(asked).toHaveLength(20)
+  })
+
+  /** Cuts after a thousand bytes, and from the sixth answer on after the head. */
+  function stuck() {
+    const asked: (string | undefined)[] = []
+    const first = cutting(1000, asked)
+    const listener: RequestListener = (request, response) => {
+      if (asked.length < 5) return first(request, response)
+      const { range } = request.headers
+      asked.push(range)
+      const headers = { 'content-length': 5000, 'content-range': 'bytes 5000-9999/10000' }
+      response.writeHead(206, headers).flushHeaders()
+      setTimeout(() => response.destroy(), 20)
+    }
+    return { asked, listener }
+  }
+
+  test('again and again in one place is an error, never a short file', async () => {
     await using at = await place()
-    await using there = await serve(cutting(1000, []))
+    const { asked, listener } = stuck()
+    await using there = await serve(listener)
     await expect(there.client.download(CID).bytes()).rejects.toMatchObject(
       code('STORAGE_IO', 'broke off'),
     )
-    await using folder = await serve((request, response) => {
-      if (!request.url?.includes('/stat/')) cutting(1000, [])(request, response)
-      else
-        json(200, 'application/json', {
-          cid: CID,
-          kind: 'file',
-          bytes: 10_000,
-          links: 0,
-          codec: 'raw',
-          sharded: false,
-        })(request, response)
+    expect(asked).toHaveLength(5 + 3)
+    const { listener: content } = stuck()
+    const stat = { cid: CID, kind: 'file', bytes: 10_000, links: 0, codec: 'raw', sharded: false }
+    await using saved = await serve((request, response) => {
+      if (!request.url?.includes('/stat/')) content(request, response)
+      else json(200, 'application/json', stat)(request, response)
     })
-    const saving = folder.client.downloadTo(CID, join(at.path, 'out'))
+    const saving = saved.client.downloadTo(CID, join(at.path, 'out'))
     await expect(saving).rejects.toMatchObject(code('STORAGE_IO'))
     expect(readdirSync(at.path)).toEqual([])
   })

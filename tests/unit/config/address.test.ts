@@ -68,7 +68,10 @@ describe('the multiaddrs of the network', () => {
     `/ip4/127.0.0.1/tcp/4001/p2p/${PEER_ID}`,
   ])('refuse to listen on %s, with how to write it', (text) => {
     expect(() => parseSwarmListen(text)).toThrow(
-      expect.objectContaining({ code: 'INVALID_INPUT', hint: expect.stringContaining('/tcp/PORT') }),
+      expect.objectContaining({
+        code: 'INVALID_INPUT',
+        hint: expect.stringContaining('/tcp/PORT'),
+      }),
     )
   })
 
