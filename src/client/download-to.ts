@@ -59,7 +59,7 @@ async function saveWholeFolder(api: Api, target: Target, { path, ...options }: S
     return saved
   } catch (error) {
     if (signal?.aborted || !(entries.broke || isCutOff(error))) throw error
-    await askWhy(api, { ...target, path: entries.lastPath }, signal)
+    await askWhy(api, { ...target, path: entries.lastPath }, options)
     throw brokenOff(api.url, error)
   }
 }
@@ -107,13 +107,18 @@ class Unpacked implements AsyncIterable<FolderEntry> {
 }
 
 /** A daemon that broke off a folder has no way to say why: asked for the file it stopped in, it has. */
-async function askWhy(api: Api, target: Target, signal: AbortSignal | undefined): Promise<void> {
+async function askWhy(api: Api, target: Target, options: ReadOptions): Promise<void> {
+  const { signal, offline } = options
   const { kind } = await api.json(contentStat, {
     method: 'GET',
     path: `/stat${contentPath(target)}`,
+    query: offlineQuery(offline),
     signal,
   })
   if (kind === 'directory') return
-  const reading = pieces(api, target, signal === undefined ? {} : { signal })
+  const reading = pieces(api, target, {
+    ...(signal !== undefined && { signal }),
+    ...(offline !== undefined && { offline }),
+  })
   for await (const _piece of reading);
 }

@@ -94,7 +94,10 @@ function logFailure(exchange: Exchange, error: PrsmError, log: Logger): void {
   const facts = { requestId, err: error }
   if (error.code === 'INTERNAL') log.error(facts, 'a request failed by a fault of ours')
   else if (isOurs(error)) log.error(facts, 'a request failed')
-  else log.debug({ requestId, code: error.code, reason: error.message }, 'a request was refused')
+  else if (exchange.response.headersSent && error.code !== 'CANCELLED') {
+    // Its client sees a connection that ends, and no reason.
+    log.warn({ requestId, code: error.code, reason: error.message }, 'an answer was broken off')
+  } else log.debug({ requestId, code: error.code, reason: error.message }, 'a request was refused')
 }
 
 /** Of the store or the disk: worth an operator's look, whoever asked. */

@@ -212,6 +212,28 @@ describe('a download that breaks', () => {
     expect(readdirSync(at.path)).toEqual([])
   })
 
+  test('of a folder, offline, asks offline why', async () => {
+    await using at = await place()
+    const asked: (string | undefined)[] = []
+    const stat = {
+      cid: CID,
+      kind: 'directory',
+      bytes: 9,
+      links: 1,
+      codec: 'dag-pb',
+      sharded: false,
+    }
+    await using there = await serve((request, response) => {
+      asked.push(request.url)
+      if (request.url?.includes('/stat/')) json(200, 'application/json', stat)(request, response)
+      else response.writeHead(200, { 'content-type': 'application/x-tar' }).end('cut off')
+    })
+    const saving = there.client.downloadTo(CID, join(at.path, 'out'), { offline: true })
+    await expect(saving).rejects.toMatchObject(code('STORAGE_IO', 'broke off'))
+    expect(asked).toHaveLength(3)
+    expect(asked.every((url) => url?.endsWith('?offline=true'))).toBe(true)
+  })
+
   test('with another part than was asked for is an error', async () => {
     await using there = await serve((_request, response) => response.end(whole))
     const reading = there.client.download(CID, { offset: 5 }).bytes()

@@ -2,9 +2,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import * as dagPb from '@ipld/dag-pb'
 import { afterEach, describe, expect, test } from 'vitest'
+import { parseCid } from '../../src/core/cid.ts'
 import type { DownloadOptions } from '../../src/core/storage.ts'
-import type { StorageNode } from '../../src/node/storage-node.ts'
+import { createStorageNode, type StorageNode } from '../../src/node/storage-node.ts'
+import { carOf } from '../support/car.ts'
 import { file, noise, problemOf, sleep, startApi, until } from './support/api.ts'
 import { head, open } from './support/raw-client.ts'
 
@@ -12,8 +15,8 @@ const MIB = 2 ** 20
 /** What the kernel holds of a connection on loopback, both ends, and a block in our hands. */
 const IN_FLIGHT = 16 * MIB
 
-/** A node's downloads, with what they gave so far. */
-function counted(node: StorageNode) {
+/** A node's downloads, with what they gave so far; `stored` is waited for at the end of each. */
+function counted(node: StorageNode, stored: Promise<void>) {
   const seen = { given: 0, ended: false }
   async function* download(content: string, options?: DownloadOptions) {
     try {
@@ -21,6 +24,7 @@ function counted(node: StorageNode) {
         seen.given += chunk.length
         yield chunk
       }
+      await stored
     } finally {
       seen.ended = true
     }
@@ -35,11 +39,11 @@ function counted(node: StorageNode) {
   return { seen, watched }
 }
 
-async function startCounted() {
+async function startCounted(stored = Promise.resolve()) {
   const counter: { seen?: ReturnType<typeof counted>['seen'] } = {}
   const api = await startApi({
     watch: (node) => {
-      const { seen, watched } = counted(node)
+      const { seen, watched } = counted(node, stored)
       counter.seen = seen
       return watched
     },
@@ -48,6 +52,22 @@ async function startCounted() {
 }
 
 describe('a download', () => {
+  test('is whole for its client before what was fetched for it is stored, also when he leaves', async () => {
+    const storing = Promise.withResolvers<void>()
+    const { api, seen } = await startCounted(storing.promise)
+    await using _ = api
+    const { cid } = await api.node.upload(noise(3 * MIB))
+    const { port } = api.server
+    const client = await open(port)
+    client.socket.write(head(`GET /api/v1/ipfs/${cid}`, { Connection: 'close' }))
+    await client.received.closed
+    await until(() => api.log.some((line) => line['route'] === '/api/v1/ipfs/:cid'))
+    expect(seen).toEqual({ given: 3 * MIB, ended: false })
+    expect(api.log.find((line) => line['route'] !== undefined)).toMatchObject({ complete: true })
+    storing.resolve()
+    await until(() => seen.ended)
+  })
+
   test('to a slow consumer reads no further than the connection holds', async () => {
     const { api, seen } = await startCounted()
     await using _ = api
@@ -141,6 +161,8 @@ describe('a damaged block', () => {
     expect(response.status).toBe(200)
     await expect(response.bytes()).rejects.toThrow()
     await until(() => api.log.some((line) => line['complete'] === false))
+    const told = api.log.filter(({ level }) => level === 'warn' || level === 'error')
+    expect(told).toEqual([expect.objectContaining({ level: 'error', msg: 'a request failed' })])
   }, 20_000)
 
   test('in a folder cuts the tar before its end', async () => {
@@ -150,6 +172,29 @@ describe('a damaged block', () => {
     expect(tar.headers.get('content-type')).toBe('application/x-tar')
     await expect(tar.bytes()).rejects.toThrow()
   }, 20_000)
+})
+
+test('an answer that breaks off for a block that is nowhere leaves its reason in the log', async () => {
+  await using whole = await createStorageNode({ storage: 'memory' })
+  const root = parseCid((await whole.upload(noise(12 * MIB))).cid)
+  await using blocks = whole.gatewayParts().openSession({})
+  const cids = [root, ...dagPb.decode(await blocks.get(root)).Links.map(({ Hash }) => Hash)]
+  const entries = await Promise.all(
+    cids.map(async (cid) => ({ cid, bytes: await blocks.get(cid) })),
+  )
+  await using api = await startApi()
+  await api.node.importCar(await carOf([root], entries.slice(0, -1)))
+  const response = await fetch(`${api.ipfs}/${root}`)
+  expect(response.status).toBe(200)
+  await expect(response.bytes()).rejects.toThrow()
+  await until(() => api.log.some(({ level }) => level === 'warn'))
+  expect(api.log.filter(({ level }) => level === 'warn')).toEqual([
+    expect.objectContaining({
+      code: 'CONTENT_NOT_FOUND',
+      reason: expect.stringContaining(`${cids.at(-1)}`),
+      msg: 'an answer was broken off',
+    }),
+  ])
 })
 
 test('a listing that breaks off says so as lines, and is cut as one object', async () => {

@@ -61,7 +61,7 @@ async function sendFile(
   const { offset, length } = part ?? { offset: 0, length: stat.bytes }
   const wanted = request.method === 'GET' && length > 0
   const range = { offset, length, ...how, reuseBuffers: true }
-  const bytes = wanted ? await primed(node.download(stat.cid, range)) : []
+  const chunks = wanted ? await primed(node.download(stat.cid, range)) : undefined
   describe(exchange, { etag, name, type: OCTETS })
   response.setHeader('accept-ranges', 'bytes')
   response.setHeader('content-length', length)
@@ -71,9 +71,26 @@ async function sendFile(
     response.statusCode = 206
     response.setHeader('content-range', `bytes ${offset}-${offset + length - 1}/${stat.bytes}`)
   }
-  const written = await writeChunks(exchange, bytes)
+  const written = await writeChunks(exchange, chunks ? endedAfter(exchange, chunks, length) : [])
   if (wanted && written !== length) throw shortRead(stat.cid, { length, written })
   response.end()
+}
+
+/**
+ * The same chunks. With the last byte the answer is ended: who has it need not wait for what was
+ * fetched to be stored, and may be gone before.
+ */
+async function* endedAfter(
+  { response }: Exchange,
+  chunks: AsyncIterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array> {
+  let left = length
+  for await (const chunk of chunks) {
+    yield chunk
+    left -= chunk.length
+    if (left === 0) response.end()
+  }
 }
 
 /** The Range of a GET, unless If-Range says the client has something else. */
