@@ -12,6 +12,7 @@ export type AllocateBlock = (bytes: number) => Uint8Array
 
 /** An archive whose header has been read. */
 export type Car = {
+  /** Each once. */
   readonly roots: readonly CID[]
   /** The blocks in their order, each verified against its CID. Iterate them once. */
   readonly blocks: AsyncIterable<CarBlock>
@@ -40,7 +41,8 @@ export async function openCar(
   if (first.version === 1) return { roots: first.roots, blocks: sections(input) }
   const { end } = await skipToPayload(input)
   const inner = await input.header()
-  if (inner.version !== 1) throw invalid(PRAGMA_BYTES, 'a CARv2 has no CARv1 in it')
+  if (inner.version !== 1 || input.offset > end)
+    throw invalid(PRAGMA_BYTES, 'a CARv2 has no CARv1 in it')
   return { roots: inner.roots, blocks: sections(input, end) }
 }
 
@@ -169,7 +171,7 @@ class CarInput {
     return this.#reader.close()
   }
 
-  /** An unsigned LEB128 number below 2^53. */
+  /** An unsigned LEB128 number below 2^53, in as few bytes as it needs. */
   async #length(what: string): Promise<number> {
     const at = this.offset
     let value = 0
@@ -178,6 +180,7 @@ class CarInput {
       this.#peeked = undefined
       if (byte === undefined) throw invalid(at, `it ends before ${what}`)
       value += (byte & 0x7f) * scale
+      if (byte === 0 && scale > 1) break
       if (byte < 0x80 && Number.isSafeInteger(value)) return value
     }
     throw invalid(at, `the length of ${what} is no number`)
@@ -198,7 +201,8 @@ function parseHeader(at: number, bytes: Uint8Array): Header {
   if (roots.length > limits.maxCarRoots) {
     throw invalid(at, `it has ${roots.length} roots; up to ${limits.maxCarRoots} are taken`)
   }
-  return { version, roots: roots.map((root) => asCid(at, root)) }
+  const cids = roots.map((root) => asCid(at, root))
+  return { version, roots: [...new Map(cids.map((cid) => [`${cid}`, cid])).values()] }
 }
 
 function decodeCbor(at: number, bytes: Uint8Array): unknown {

@@ -60,6 +60,13 @@ describe('a CAR', () => {
     }
   })
 
+  test('names each of its roots once, in their order', async () => {
+    const [first, second] = roots
+    if (first === undefined || second === undefined) throw new Error('there are two')
+    const twice = await carOf([second, first, second, first], [])
+    expect((await read(twice)).roots.map(String)).toEqual([second, first].map(String))
+  })
+
   test('may have no roots and no blocks', async () => {
     expect(await read(await carOf([], []))).toEqual({ roots: [], blocks: [] })
   })
@@ -106,6 +113,10 @@ describe('CAR_INVALID with where and why', () => {
     'too many roots': [header({ version: 1, roots: many }), /up to 1000 are taken/],
     'a header of a gigabyte': [section(2 ** 30), /it may have 1 MiB/],
     'a length without end': [Buffer.alloc(100, 0xff), /is no number/],
+    'a length in more bytes than it needs': [
+      behind(Buffer.concat([Uint8Array.of(0xa5, 0x00), cid36, Buffer.from('x')])),
+      /byte 18: the length of a block is no number/,
+    ],
     'a block of nothing': [behind(Uint8Array.of(0)), /byte 18: a block has no bytes/],
     'a block of 1 GiB': [behind(section(2 ** 30, noise(100))), /says it has 1073741824 bytes/],
     'a block of 2 MiB and one': [
@@ -119,6 +130,11 @@ describe('CAR_INVALID with where and why', () => {
     'a CARv2 whose data begins in its header': [carV2(small, { dataOffset: 20n }), /is at 20/],
     'a CARv2 whose data is far away': [carV2(small, { dataOffset: 2n ** 40n }), /before its data/],
     'a CARv2 of 2^64 bytes': [carV2(small, { dataSize: 2n ** 64n - 1n }), /says its data is/],
+    'a CARv2 whose data is less than its header': [
+      carV2(small, { dataSize: 3n }),
+      /no CARv1 in it/,
+    ],
+    'a CARv2 of no data': [carV2(small, { dataSize: 0n }), /no CARv1 in it/],
     'a CARv2 whose data ends in a block': [carV2(small, { dataSize: 110n }), /beyond the end/],
     'a CARv2 that is cut': [carV2(small, { dataSize: 4000n }), /ends before a block/],
     'a CARv2 that goes on': [carV2(small, { index: new Uint8Array(2 ** 21) }), /too long/],
