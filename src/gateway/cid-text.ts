@@ -26,7 +26,8 @@ export function parseAnyCid(text: string): CID {
 
 /** Undefined for version 0 and for the bases that multiformats tells by itself. */
 function decoderOf(text: string): MultibaseDecoder<string> | undefined {
-  return /^[Qbzk]/.test(text) ? undefined : decoders.get(text.charAt(0))
+  const [prefix = ''] = text
+  return 'Qbzk'.includes(prefix) ? undefined : decoders.get(prefix)
 }
 
 function invalid(text: string, cause?: unknown): PrsmError {

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { isKnown, rangeStands } from '../web/conditions.ts'
+import { isKnown, isMatch, rangeStands } from '../web/conditions.ts'
 import type { Ask, Reply } from './ask.ts'
 import { type ByteRange, parseRanges } from './ranges.ts'
 
 /** `Cache-Control` of what a CID names: it never changes (specs.ipfs.tech, path gateway). */
 export const IMMUTABLE = 'public, max-age=29030400, immutable'
+
+const NO_BODY = { 'cache-control': 'no-store', 'content-length': 0 }
 
 type Headers = Readonly<Record<string, string | number>>
 
@@ -25,26 +27,32 @@ export type Content = {
 
 type Body = Uint8Array | AsyncIterable<Uint8Array>
 
-/** A 304 when the client has the content with this tag already, else undefined. */
+/**
+ * A 304 when the client has the content with this tag already, else undefined. `*` asks whether there is
+ * a content at all: before it was looked for, nobody knows.
+ */
 export function notModified(
   ask: Pick<Ask, 'header'>,
   etag: string,
   headers: Headers,
 ): Reply | undefined {
-  if (!isKnown(ask.header('if-none-match'), etag)) return undefined
+  const known = ask.header('if-none-match')
+  if (known?.trim() === '*' || !isKnown(known, etag)) return undefined
   return { status: 304, headers: { ...headers, etag } }
 }
 
 /**
- * The answer with the content or the parts of it that are asked for: 200, 206, or 304. Throws
- * INVALID_RANGE.
+ * The answer with the content or the parts of it that are asked for: 200, 206, 304, or 412 to an If-Match
+ * of something else. Throws INVALID_RANGE.
  */
 export async function contentReply(
   ask: Pick<Ask, 'method' | 'header'>,
   content: Content,
 ): Promise<Reply> {
-  const known = notModified(ask, content.etag, content.headers)
-  if (known !== undefined) return known
+  const { etag, headers } = content
+  if (!isMatch(ask.header('if-match'), etag)) return { status: 412, headers: { etag, ...NO_BODY } }
+  if (isKnown(ask.header('if-none-match'), etag))
+    return { status: 304, headers: { ...headers, etag } }
   const ranges = askedRanges(ask, content)
   const [range, second] = ranges ?? []
   if (ranges === undefined || range === undefined) return whole(ask, content)

@@ -19,6 +19,17 @@ export type ContentTarget = {
   readonly query: URLSearchParams
 }
 
+/** The form for proxies, which every server has to take, too (RFC 9112, 3.2.2). */
+const ABSOLUTE = /^http:\/\/(?<host>[^/?#]+)(?<path>\/.*)?$/i
+
+/** The path of a request with its query, and the host it is for: what the target says before what `Host` does. */
+export function originOf(url: string, host = ''): { readonly host: string; readonly url: string } {
+  const { groups } = ABSOLUTE.exec(url) ?? {}
+  return groups === undefined
+    ? { host, url }
+    : { host: groups['host'] ?? '', url: groups['path'] ?? '/' }
+}
+
 /**
  * Reads the target of a request, as it came. Names are percent-decoded once, each by itself; `.` and
  * `..` lead where a browser would take them (RFC 3986, 5.2.4), but not out of the root. Throws
@@ -58,9 +69,8 @@ const NO_QUERY = new URLSearchParams()
 
 /** The URL of a content; each name is encoded by itself. */
 export function contentUrl(rootText: string, path: readonly string[]): string {
-  return ['/ipfs', rootText, ...path.map((name) => encodeURIComponent(name.toWellFormed()))].join(
-    '/',
-  )
+  const names = [rootText, ...path].map((name) => encodeURIComponent(name.toWellFormed()))
+  return `/ipfs/${names.join('/')}`
 }
 
 function pathOf(segments: readonly string[]): Pick<ContentTarget, 'path' | 'trailingSlash'> {

@@ -7,6 +7,7 @@ import { isPrsmError } from '../../src/core/errors.ts'
 import { limits } from '../../src/core/limits.ts'
 import { parseRequestTarget } from '../../src/gateway/request-target.ts'
 import { exchange, head } from '../http/support/raw-client.ts'
+import { rawCid } from '../support/block-store.ts'
 import { MIB, noise, sameBytes } from '../support/content.ts'
 import { TYPE } from '../unit/unixfs/hand-made.ts'
 import {
@@ -175,6 +176,29 @@ describe('a file', () => {
     await other.text()
   })
 
+  test('is not told to be known to who says *, when it is not here', async () => {
+    const headers = { 'if-none-match': '*' }
+    for (const query of ['', '?format=raw', '?format=car', '?format=tar']) {
+      const answer = await gateway.ask(`/ipfs/${rawCid(noise(9, 5))}${query}`, { headers })
+      expect(answer.status).toBe(404)
+      await answer.text()
+    }
+  })
+
+  test('is not sent to who wants another one', async () => {
+    const cid = await storeFile(gateway, 'hello')
+    const status = async (tag: string, query = '') => {
+      const answer = await gateway.ask(`/ipfs/${cid}${query}`, { headers: { 'if-match': tag } })
+      const body = await answer.text()
+      expect(body).toBe(answer.status === 200 ? 'hello' : '')
+      return answer.status
+    }
+    for (const tag of [`"${cid}"`, `"x", "${cid}"`, '*']) expect(await status(tag)).toBe(200)
+    for (const tag of ['"x"', `W/"${cid}"`, `${cid}`, '']) expect(await status(tag)).toBe(412)
+    expect(await status(`"${cid}.raw"`, '?format=raw')).toBe(200)
+    expect(await status(`"${cid}"`, '?format=raw')).toBe(412)
+  })
+
   test('of a symbolic link is its target', async () => {
     const cid = await storeNode(gateway, { type: TYPE.symlink, data: Buffer.from('../x') })
     const answer = await gateway.ask(`/ipfs/${cid}`)
@@ -193,6 +217,11 @@ describe('a root', () => {
       expect(await answer.text()).toBe('based')
       expect(answer.headers.get('etag')).toBe(`"${cid}"`)
     }
+    const folder = await storeFolder(gateway, { x: 'x' })
+    const sign = encodeURIComponent(folder.toString(bases.base256emoji))
+    const moved = await gateway.ask(`/ipfs/${sign}`)
+    expect([moved.status, moved.headers.get('location')]).toEqual([301, `/ipfs/${sign}/`])
+    expect(await (await gateway.ask(`/ipfs/${sign}/x`)).text()).toBe('x')
     const node = await storeNode(gateway, { type: TYPE.file, data: Buffer.from('old') })
     expect(await (await gateway.ask(`/ipfs/${CID.create(0, DAG_PB, node.multihash)}`)).text()).toBe(
       'old',
