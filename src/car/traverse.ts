@@ -34,6 +34,8 @@ export type WalkOptions = {
   readonly expand?: Expand
   /** Bytes that are left free before each block. Default 0. */
   readonly headroom?: number
+  /** Bytes fetched ahead of the reader. Default and most: `limits.readAheadBytes`. */
+  readonly readAheadBytes?: number
 }
 
 /**
@@ -56,7 +58,7 @@ export function dagBlocks(
 
 /** Blocks fetched behind one whose children come first: they wait until all below it is through. */
 const ASIDE_BLOCKS = 8
-const ASIDE_BYTES = limits.readAheadBytes / 4
+const ASIDE_SHARE = 1 / 4
 
 /** The links of one block, on the way from the root to where the walk stands. */
 type Frame = {
@@ -76,17 +78,20 @@ class DagWalk {
   readonly #expand: Expand
   readonly #seen: SeenBlocks | undefined
   readonly #frames: Frame[] = []
-  readonly #near = new Window(limits.readAheadBlocks, limits.readAheadBytes)
-  readonly #aside = new Window(ASIDE_BLOCKS, ASIDE_BYTES)
+  readonly #near: Window
+  readonly #aside: Window
   #links = 0
   #heldBytes = 0
 
   constructor(source: BlockSource, options: WalkOptions & { readonly signal: AbortSignal }) {
     const { signal, duplicates = false, expand = allLinks, headroom = 0 } = options
+    const { readAheadBytes = limits.readAheadBytes } = options
     this.#fetcher = new AheadFetcher(source, { signal, headroom })
     this.#signal = signal
     this.#expand = expand
     this.#seen = duplicates ? undefined : new SeenBlocks()
+    this.#near = new Window(limits.readAheadBlocks, readAheadBytes)
+    this.#aside = new Window(ASIDE_BLOCKS, readAheadBytes * ASIDE_SHARE)
   }
 
   async *blocks(root: CID): AsyncGenerator<DagBlock, void, void> {

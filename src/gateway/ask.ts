@@ -43,6 +43,8 @@ export type Ask = {
   readonly nodes: NodeCache
   /** A file of more bytes is read without a trace in the memory cache. */
   readonly passingBytes?: number
+  /** Bytes that may be read ahead of the client, of this request's part of the gateway's memory. */
+  readonly readAheadBytes?: number
   readonly signal: AbortSignal
 }
 

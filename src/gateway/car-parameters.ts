@@ -64,11 +64,10 @@ function scopeOf(text: string, hasBytes: boolean): CarParameters['scope'] {
 
 function entityBytes(text: string): EntityBytes | undefined {
   if (text === '') return undefined
-  const [, first = '', last = ''] = /^(-?\d{1,16}):(-?\d{1,16}|\*)$/.exec(text) ?? []
-  const from = Number(first)
-  const to = last === '*' ? undefined : Number(last)
-  const safe = Number.isSafeInteger(from) && Number.isSafeInteger(to ?? 0)
-  if (first === '' || !safe || isBackwards(from, to)) {
+  const [, first = '', last = ''] = /^(-?\d{1,19}):(-?\d{1,19}|\*)$/.exec(text) ?? []
+  const from = first === '' ? undefined : bytePosition(first)
+  const to = last === '*' || last === '' ? undefined : bytePosition(last)
+  if (from === undefined || (to === undefined && last !== '*') || isBackwards(from, to)) {
     const shown = JSON.stringify(text.slice(0, 40))
     throw invalid(
       `entity-bytes=${shown} is no range of bytes`,
@@ -76,6 +75,17 @@ function entityBytes(text: string): EntityBytes | undefined {
     )
   }
   return { from, to }
+}
+
+/**
+ * Up to the largest number of 64 bits, which clients put for 'to the end'; undefined for a larger one.
+ * No content has as many bytes: what a number here cannot tell apart leads to the same blocks.
+ */
+function bytePosition(text: string): number | undefined {
+  const value = BigInt(text)
+  if (BigInt.asIntN(64, value) !== value) return undefined
+  const most = Number.MAX_SAFE_INTEGER
+  return Math.max(-most, Math.min(most, Number(value)))
 }
 
 /** Of ends that are counted from the same side it can be told before the size is known. */

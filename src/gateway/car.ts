@@ -38,10 +38,12 @@ export const carResponder: Responder = async (ask) => {
   const etag = `W/"${way.cid}.car.${tag}"`
   const known = notModified(ask, etag, headers)
   if (known !== undefined) return known
-  // The root of what is asked for has to be there before the head says so.
-  await blocks.size(way.cid, { signal })
   const answer = { status: 200, headers: { ...headers, etag, 'content-type': typeOf(parameters) } }
-  if (ask.method === 'HEAD') return answer
+  if (ask.method === 'HEAD') {
+    // What a GET is refused for before its head, this is, too: no root, or one that is malformed.
+    expandOf(parameters)({ cid: way.cid }, await blocks.get(way.cid, { signal }))
+    return answer
+  }
   return { ...answer, body: await primed(carChunks([way.cid], carBlocks(ask, way, parameters))) }
 }
 
@@ -53,7 +55,7 @@ type Traced = { readonly cid: CID; readonly blocks: readonly CID[] }
 
 /** The path's blocks are all above the others: none of them comes again. */
 async function* carBlocks(
-  { blocks, signal }: Ask,
+  { blocks, signal, readAheadBytes }: Ask,
   way: Traced,
   parameters: CarParameters,
 ): AsyncGenerator<DagBlock, void, void> {
@@ -62,7 +64,8 @@ async function* carBlocks(
   }
   const { duplicates } = parameters
   const walk = { signal, duplicates, expand: expandOf(parameters), headroom: CAR_HEADROOM }
-  yield* dagBlocks(blocks, way.cid, walk)
+  const ahead = readAheadBytes === undefined ? {} : { readAheadBytes }
+  yield* dagBlocks(blocks, way.cid, { ...walk, ...ahead })
 }
 
 function expandOf({ scope, bytes }: CarParameters): Expand {

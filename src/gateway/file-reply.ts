@@ -129,7 +129,7 @@ async function readPart(
 }
 
 function chunksOf(
-  { blocks, nodes, signal, passingBytes }: Ask,
+  { blocks, nodes, signal, passingBytes, readAheadBytes }: Ask,
   root: OpenFile,
   { offset, length }: ByteRange,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -139,6 +139,7 @@ function chunksOf(
     offset,
     length,
     ...(passingBytes !== undefined && { passingBytes }),
+    ...(readAheadBytes !== undefined && { readAheadBytes }),
     ...(length > REUSE_ABOVE_BYTES && { buffers: new BlockBuffers() }),
   }
   return readLoaded(blocks, root, options)

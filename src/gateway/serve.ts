@@ -10,8 +10,9 @@ import type { TypeMemory } from './content-type.ts'
 import { respond } from './dispatch.ts'
 import { HOME } from './home.ts'
 import { negotiate } from './negotiate.ts'
+import type { ReadAheadRoom } from './read-ahead-room.ts'
 import { isFault, METHODS, refusalReply } from './refusal.ts'
-import { type ContentTarget, parseRequestTarget } from './request-target.ts'
+import { type ContentTarget, originOf, parseRequestTarget } from './request-target.ts'
 import { writeReply } from './write-reply.ts'
 
 /** What requests are served out of. */
@@ -23,19 +24,30 @@ export type ServeParts = {
   readonly types: TypeMemory
   readonly requests: RunningRequests
   readonly maxRequests: number
+  readonly ahead: ReadAheadRoom
   readonly log: Logger
 }
 
-/** One request, from its head to the end of its answer; gives the label it is counted under. Never rejects. */
-export async function serve(exchange: Exchange, parts: ServeParts): Promise<string> {
+/**
+ * One request, from its head to the end of its answer; gives the label it is counted under. It waits
+ * for its `turn` on the connection. Never rejects.
+ */
+export async function serve(
+  exchange: Exchange,
+  parts: ServeParts,
+  turn?: Promise<void>,
+): Promise<string> {
   try {
     admit(exchange, parts)
+    if (turn !== undefined) await exchange.orAborted(turn)
     const target = targetOf(exchange)
     if (target.kind !== 'content') return await send(exchange, target.reply)
+    using room = parts.ahead.take()
     await using blocks = parts.openSession({ offline: onlyIfCached(exchange) })
     const ask = askOf(exchange, target, {
       nodes: parts.nodes,
       passingBytes: parts.passingBytes,
+      readAheadBytes: room.bytes,
       blocks,
     })
     const reply = await respond(ask, parts.types)
@@ -77,8 +89,9 @@ type Target = ContentTarget | { readonly kind: 'reply'; readonly reply: Reply }
 /** The content that is asked for, or an answer that needs none. */
 function targetOf({ request }: Exchange): Target {
   if (request.method === 'OPTIONS') return { kind: 'reply', reply: PREFLIGHT }
-  const { url = '', headers } = request
-  if (SUBDOMAIN.test(headers.host ?? '') && !url.startsWith('/ipfs/')) throw noSubdomains()
+  const { headers } = request
+  const { host, url } = originOf(request.url ?? '', headers.host)
+  if (SUBDOMAIN.test(host) && !url.startsWith('/ipfs/')) throw noSubdomains()
   const target = parseRequestTarget(url)
   if (target.kind === 'home') return { kind: 'reply', reply: HOME }
   if (target.kind === 'redirect') return { kind: 'reply', reply: movedTo(target.location) }
@@ -112,13 +125,13 @@ function checkServiceWorker(header: unknown, { path, trailingSlash }: ContentTar
 
 /** True when the client wants what is stored here or nothing. */
 function onlyIfCached({ request }: Exchange): boolean {
-  return request.headers['cache-control']?.includes('only-if-cached') ?? false
+  return /\bonly-if-cached\b/i.test(request.headers['cache-control'] ?? '')
 }
 
 function askOf(
   { request, signal }: Exchange,
   target: ContentTarget,
-  from: Pick<Ask, 'blocks' | 'nodes' | 'passingBytes'>,
+  from: Pick<Ask, 'blocks' | 'nodes' | 'passingBytes' | 'readAheadBytes'>,
 ): Ask {
   const { headers } = request
   const choice = negotiate(target.query, headers.accept)
@@ -142,6 +155,12 @@ async function send(exchange: Exchange, reply: Reply, ask?: Ask): Promise<string
   return reply.label ?? ask?.format ?? 'other'
 }
 
+/** Of a body in HTTP/1.0 the end of the connection is the end: only a reset tells that it is not whole. */
+function cut({ request, response }: Exchange): void {
+  if (request.httpVersion === '1.0') request.socket.resetAndDestroy()
+  else response.destroy()
+}
+
 /**
  * Answers with the error. When the head of an answer is out already, the connection is cut, so that a
  * short body never looks whole.
@@ -152,7 +171,7 @@ async function refuse(exchange: Exchange, thrown: unknown, log: Logger): Promise
   const facts = { requestId, err: error }
   if (isFault(error)) log.error(facts, 'a request failed')
   else log.debug(facts, 'a request was refused')
-  if (response.headersSent) response.destroy()
+  if (response.headersSent) cut(exchange)
   else if (!response.destroyed) {
     const context = { requestId, accept: request.headers.accept, status }
     const reply = refusalReply(error, { ...context, onlyIfCached: onlyIfCached(exchange) })

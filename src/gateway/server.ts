@@ -17,7 +17,9 @@ import { Exchange } from '../web/exchange.ts'
 import { type Address, type Listener, listen, urlOf } from '../web/listen.ts'
 import { RunningRequests } from '../web/running-requests.ts'
 import { TypeMemory } from './content-type.ts'
+import { ReadAheadRoom } from './read-ahead-room.ts'
 import { type ServeParts, serve, stopping } from './serve.ts'
+import { Turns } from './turns.ts'
 
 /** What the gateway needs of a node: `StorageNode.gatewayParts()`. */
 export type GatewayParts = {
@@ -73,10 +75,12 @@ export async function startGateway(
     types: new TypeMemory(),
     requests,
     maxRequests: bounds.gatewayRequests,
+    ahead: new ReadAheadRoom(),
     log,
   }
+  const served = { ...serving, metrics, turns: new Turns() }
   server.on('request', (request, response) => {
-    void handle(request, response, { ...serving, metrics })
+    void handle(request, response, served)
   })
   const host = options.host.replace(/^\[(.*)\]$/, '$1')
   const { port } = await listen(listenerOf(server), { host, port: options.port })
@@ -142,7 +146,7 @@ function plainAnswer({ status, message }: ParserRefusal): string {
 const RUN = randomBytes(4).toString('hex')
 let last = 0
 
-type HandleParts = ServeParts & { readonly metrics: Metrics }
+type HandleParts = ServeParts & { readonly metrics: Metrics; readonly turns: Turns }
 
 async function handle(
   request: IncomingMessage,
@@ -151,8 +155,9 @@ async function handle(
 ): Promise<void> {
   const exchange = new Exchange(`${RUN}-${++last}`, request, response)
   const ended = parts.requests.begin(exchange)
+  const turn = parts.turns.next(request.socket, ended)
   parts.metrics.gatewayRunning.inc()
-  const label = await exchange.hold(serve(exchange, parts))
+  const label = await exchange.hold(serve(exchange, parts, turn))
   await ended
   record(exchange, label, parts)
 }

@@ -62,6 +62,7 @@ async function* folderEntries(ask: Ask, cid: CID): AsyncGenerator<ArchiveEntry> 
 }
 
 /** Chunks large enough to be used again leave the archive before the next one is asked for. */
-function readOptions({ nodes, signal }: Ask) {
-  return { nodes, signal, buffers: new BlockBuffers() }
+function readOptions({ nodes, signal, readAheadBytes }: Ask) {
+  const buffers = new BlockBuffers()
+  return { nodes, signal, buffers, ...(readAheadBytes !== undefined && { readAheadBytes }) }
 }

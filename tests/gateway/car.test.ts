@@ -6,7 +6,7 @@ import { type OpenStore, rawCid } from '../support/block-store.ts'
 import { noise } from '../support/content.ts'
 import { codeOf } from '../support/failure.ts'
 import { inlineCid } from '../unit/car/blocks.ts'
-import { putFolder, putRaw } from '../unit/unixfs/hand-made.ts'
+import { putBlock, putFolder, putRaw } from '../unit/unixfs/hand-made.ts'
 import { MemoryBlocks, SilentBlocks } from '../unit/unixfs/memory-blocks.ts'
 import {
   carBytesCases,
@@ -120,6 +120,16 @@ test.each([
   expect(await codeOf(car(url))).toBe('INVALID_INPUT')
 })
 
+test.each([
+  ['entity-bytes=0:9223372036854775807', 'entity-bytes=0:*'],
+  ['entity-bytes=-9223372036854775808:*', 'entity-bytes=0:*'],
+  ['entity-bytes=9223372036854775807:*', 'dag-scope=block'],
+])('%s is up to the end, as %s', async (query, same) => {
+  const file = `/ipfs/${small.root}/subdir/ascii.txt?format=car`
+  const blocks = await cidsOf(await car(`${file}&${query}`))
+  expect(blocks).toEqual(await cidsOf(await car(`${file}&${same}`)))
+})
+
 test('what Accept says of a CAR is held to the same', async () => {
   const headers = { accept: 'application/vnd.ipld.car; version=2' }
   expect(await codeOf(car(`/ipfs/${small.root}`, { headers }))).toBe('INVALID_INPUT')
@@ -147,6 +157,17 @@ describe('what is not there', () => {
     for (const method of ['GET', 'HEAD'] as const) {
       const ask = askFor(store.store, `/ipfs/${root}/a?format=car`, { method })
       expect(await codeOf(carResponder(ask))).toBe('CONTENT_NOT_FOUND')
+    }
+  })
+
+  test('a root that is malformed has a status, for GET and HEAD', async () => {
+    const blocks = new MemoryBlocks()
+    const root = await putBlock(blocks, Buffer.from('{"a":'), { codec: 0x0129 })
+    for (const method of ['GET', 'HEAD'] as const) {
+      const ask = askFor(blocks, `/ipfs/${root}?format=car`, { method })
+      expect(await codeOf(carResponder(ask))).toBe('DAG_INVALID')
+      const block = askFor(blocks, `/ipfs/${root}?format=car&dag-scope=block`, { method })
+      expect((await carResponder(block)).status).toBe(200)
     }
   })
 

@@ -123,7 +123,7 @@ describe('only-if-cached', () => {
     const before = gateway.sessions.length
     const here = await gateway.ask(`/ipfs/${cid}`, { headers })
     expect([here.status, await here.text()]).toEqual([200, 'here'])
-    const json = { ...headers, accept: 'application/json' }
+    const json = { 'cache-control': 'max-age=0, Only-If-Cached', accept: 'application/json' }
     const answer = await gateway.ask(`/ipfs/${MISSING}`, { headers: json })
     expect(answer.status).toBe(412)
     expect(JSON.parse(await answer.text())).toMatchObject({ code: 'NOT_CACHED' })

@@ -74,12 +74,27 @@ describe('what the gateway answers', () => {
     }
   })
 
-  test('no request with a body, and none for a proxy', async () => {
+  test('no request with a body', async () => {
     await using gateway = await startTestGateway()
     const body = `${head('GET /ipfs/bafkqaaa', { 'Content-Length': 5 })}hello`
     expect(await exchange(gateway.port, body)).toMatch(/^HTTP\/1.1 400 .*Connection: close/s)
-    const proxied = head('GET http://example.org/ipfs/bafkqaaa', { Connection: 'close' })
-    expect(await exchange(gateway.port, proxied)).toMatch(/^HTTP\/1.1 400 /)
+  })
+
+  test.each([
+    ['http://example.org/ipfs/bafkqabtimvwgy3yk', 200],
+    ['HTTP://[::1]:80/ipfs/bafkqabtimvwgy3yk?format=raw', 200],
+    ['http://example.org', 200],
+    ['http://bafkqaaa.ipfs.localhost/', 501],
+    ['http:///ipfs/bafkqaaa', 400],
+    ['http://example.org?x', 400],
+    ['ftp://example.org/ipfs/bafkqaaa', 400],
+  ])('the form for proxies: %s is %i', async (target, status) => {
+    await using gateway = await startTestGateway()
+    const answer = await exchange(gateway.port, head(`GET ${target}`, { Connection: 'close' }))
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    if (target.includes('bafkqabt')) {
+      expect(answer).toMatch(/x-ipfs-path: \/ipfs\/bafkqabtimvwgy3yk\r\n.*hello\n$/s)
+    }
   })
 
   test('no request that is none, by hand', async () => {
