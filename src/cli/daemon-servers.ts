@@ -27,8 +27,9 @@ export async function startGateway(node: StorageNode, config: Config): Promise<G
   try {
     return await serveGateway(node.gatewayParts(), address)
   } catch (error) {
-    if (!isTaken(error)) throw error
-    if (!config.defaulted.gateway) return rethrow(error, address, 'PRSM_GATEWAY_LISTEN')
+    if (!isTaken(error) || !config.defaulted.gateway) {
+      return rethrow(error, address, 'PRSM_GATEWAY_LISTEN')
+    }
     const server = await serveGateway(node.gatewayParts(), { ...address, port: 0 })
     const { url } = server
     node.logger.warn({ url, taken: formatListen(address) }, 'the gateway took a free port')
@@ -41,12 +42,24 @@ function isTaken(error: unknown): error is PrsmError {
 }
 
 async function rethrow(error: unknown, address: ListenAddress, variable: string): Promise<never> {
-  if (!isTaken(error)) throw error
+  if (!isTaken(error)) throw withVariable(error, variable)
   const freePort = await findFreePort(address)
   const choice = formatListen({ ...address, port: freePort })
   throw new PrsmError('ADDRESS_IN_USE', error.message, {
     hint: `choose another port: ${variable}=${choice} ${programName()} daemon`,
     details: { ...error.details, variable, freePort },
+    cause: error,
+  })
+}
+
+/** An address that this process may not listen on, with the setting that it stands in. */
+function withVariable(error: unknown, variable: string): unknown {
+  if (!isPrsmError(error) || error.code !== 'CONFIG_INVALID' || error.hint !== undefined) {
+    return error
+  }
+  return new PrsmError('CONFIG_INVALID', error.message, {
+    hint: `set ${variable} to an address of this machine, with a port that you may use`,
+    details: { ...error.details, variable },
     cause: error,
   })
 }

@@ -69,6 +69,14 @@ test('a second one on the same folder is told who holds it: exit 8', async () =>
   expect((await prsm(['status'], place)).code).toBe(0)
 })
 
+test('an address of another machine is exit 10, with the variable it stands in', async () => {
+  await using place = await openPlace({ PRSM_GATEWAY_LISTEN: '192.0.2.1:0' })
+  const { code, stderr } = await prsm(['daemon'], place)
+  expect(code).toBe(10)
+  expect(stderr).toContain('cannot listen on 192.0.2.1:0')
+  expect(stderr).toContain('set PRSM_GATEWAY_LISTEN to an address of this machine')
+})
+
 test('a port in use is exit 8, with the variable and a free port that works', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
