@@ -41,7 +41,7 @@ export type SessionOptions = {
 
 export type FetchOptions = {
   readonly signal: AbortSignal
-  /** Called when something came that shows the source at work: a part of this block, or another one. */
+  /** Called when something came that brings this block nearer: a part of it, or one that it waits its turn behind. */
   readonly onProgress: () => void
 }
 

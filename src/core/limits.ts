@@ -102,6 +102,8 @@ export const limits = {
   maxWantsAhead: 512,
   /** Bytes of one message of a peer: two blocks of the largest size, and wants. */
   maxMessageBytes: 5 * MIB,
+  /** Streams one connection may have open from its other side: Helia opens one a message, 50 at a time. */
+  maxPeerStreams: 256,
   /** Bytes a peer may send ahead on one stream: what libp2p holds of one that is not read, at most. */
   streamWindowBytes: 4 * MIB,
   /** Bytes of messages that have begun to come and are not whole, of one peer and of all. */

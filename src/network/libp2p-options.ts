@@ -34,8 +34,17 @@ export function libp2pOptions({ privateKey, listen, agent, metrics, logger }: In
       }),
     ],
     connectionEncrypters: [noise()],
-    // What a stream that is not read may still send us is what it holds at most.
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: limits.streamWindowBytes } })],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: limits.maxPeerStreams,
+        streamOptions: {
+          // What a stream that is not read may still send us is what it holds at most.
+          maxStreamWindowSize: limits.streamWindowBytes,
+          // Before somebody reads it, its window is opened again and again: a whole message may be there by then.
+          maxReadBufferLength: 2 * limits.streamWindowBytes,
+        },
+      }),
+    ],
     services: { identify: identify(), ping: ping() },
     connectionManager: {
       maxConnections: limits.maxConnections,

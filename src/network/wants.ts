@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import type { Answer, BlockFetcher, FetchOptions } from '../core/block-source.ts'
@@ -7,15 +6,9 @@ import { limits } from '../core/limits.ts'
 import { cancelled, throwIfCancelled } from '../core/signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { BitswapMessage } from './bitswap-message.ts'
+import { hashOf, keyOf, multihashOf } from './multihash.ts'
 import type { Outbox } from './outbox.ts'
 import { STALL_MS, WantedPeer } from './wanted-peer.ts'
-import { decodePrefix } from './wire.ts'
-
-/** Hash functions of the blocks we take, by their multicodec codes. */
-const HASHES: ReadonlyMap<number, string> = new Map([
-  [0x12, 'sha256'],
-  [0x13, 'sha512'],
-])
 
 /** Milliseconds after which another one is asked, too, although the first delivers: other blocks, never this one. */
 const LONG_MS = 30_000
@@ -43,6 +36,8 @@ type Want = {
   /** Who does not have it, and what he said. */
   readonly lacks: Map<string, string>
   askedAt: number
+  /** Its place in line: when somebody was asked for it first. */
+  since: number
 }
 
 export type WantsInit = {
@@ -64,6 +59,8 @@ export class Wants implements BlockFetcher {
   readonly #peers = new Map<string, WantedPeer>()
   #timer: NodeJS.Timeout | undefined
   #progressAt = 0
+  /** Of peers that delivered since the last word of progress, the place in line of what they delivered. */
+  readonly #moved = new Map<string, number>()
 
   constructor(init: WantsInit) {
     this.#init = init
@@ -124,6 +121,7 @@ export class Wants implements BlockFetcher {
       has: new Set(),
       lacks: new Map(),
       askedAt: 0,
+      since: Number.POSITIVE_INFINITY,
     }
     this.#wants.set(key, want)
     this.#timer ??= setInterval(() => this.#look(), STALL_MS / 2).unref()
@@ -170,6 +168,7 @@ export class Wants implements BlockFetcher {
   #askFor(want: Want, peer: WantedPeer): void {
     this.#ask(want, peer, 'block')
     want.askedAt = Date.now()
+    want.since = Math.min(want.since, want.askedAt)
     if (peer.delivered > 0) return
     const others = [...this.#peers.values()].filter(
       ({ id, isResting, isLiar }) =>
@@ -221,7 +220,7 @@ export class Wants implements BlockFetcher {
     // Alone, not as a part of the message that it came in.
     const block = Uint8Array.prototype.slice.call(data)
     for (const { resolve } of want.waiters) resolve(block)
-    this.#progress()
+    this.#progress(peer.id, want.since)
   }
 
   /** A block that comes after its cancel is nobody's fault. */
@@ -355,40 +354,25 @@ export class Wants implements BlockFetcher {
     for (const want of [...this.#wants.values()]) this.#advance(want)
   }
 
-  #progress(): void {
+  /**
+   * A block is progress for those that wait their turn behind it: they were asked of the same peer, and
+   * not before it, or of nobody yet. One that others overtake is not going anywhere.
+   */
+  #progress(peer: string, since: number): void {
+    this.#moved.set(peer, Math.min(since, this.#moved.get(peer) ?? since))
     const now = Date.now()
     if (now - this.#progressAt < PROGRESS_MS) return
     this.#progressAt = now
-    for (const { waiters } of this.#wants.values()) {
-      for (const { onProgress } of waiters) onProgress()
+    for (const want of this.#wants.values()) {
+      if (this.#movesOn(want)) for (const { onProgress } of want.waiters) onProgress()
     }
+    this.#moved.clear()
   }
-}
 
-function keyOf(multihash: Uint8Array): string {
-  return Buffer.from(multihash.buffer, multihash.byteOffset, multihash.byteLength).toString(
-    'latin1',
-  )
-}
-
-/** The multihash of a block, computed from its bytes; undefined for hashes that are not taken. */
-function hashOf(prefix: Uint8Array, data: Uint8Array): Uint8Array | undefined {
-  const [, , code = 0, length = 0] = decodePrefix(prefix)
-  const algorithm = HASHES.get(code)
-  if (algorithm === undefined) return undefined
-  const digest = createHash(algorithm).update(data).digest()
-  return digest.length === length ? Buffer.concat([Uint8Array.of(code, length), digest]) : undefined
-}
-
-/** The multihash inside the bytes of a CID; undefined when they are none. */
-function multihashOf(cid: Uint8Array): Uint8Array | undefined {
-  if (cid[0] === 0x12 && cid[1] === 0x20) return cid
-  const numbers = decodePrefix(cid)
-  return numbers[0] === 1 ? cid.subarray(1 + varintLength(numbers[1] ?? 0)) : undefined
-}
-
-function varintLength(value: number): number {
-  let bytes = 1
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes += 1
-  return bytes
+  #movesOn({ asked, since }: Want): boolean {
+    if (asked.size === 0) return true
+    return [...asked.keys()].some(
+      (id) => since >= (this.#moved.get(id) ?? Number.POSITIVE_INFINITY),
+    )
+  }
 }

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { matches } from '../blocks/multihash.ts'
-import type { Answer, BlockFetcher } from '../core/block-source.ts'
+import type { Answer, BlockFetcher, FetchOptions } from '../core/block-source.ts'
 import { isPrsmError, PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { cancelled } from '../core/signal.ts'
@@ -21,11 +21,6 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export class Source {
   readonly #fetcher: BlockFetcher
   readonly #init: SourceInit
-  /** Of any block: one that waits its turn behind others that arrive is not idle. */
-  #progressAt = Number.NEGATIVE_INFINITY
-  readonly #onProgress = (): void => {
-    this.#progressAt = this.#init.now()
-  }
 
   constructor(fetcher: BlockFetcher, init: SourceInit) {
     this.#fetcher = fetcher
@@ -40,10 +35,15 @@ export class Source {
     const onAbort = (): void => given.reject(cancelled(outer))
     outer.addEventListener('abort', onAbort, { once: true })
     const startedAt = this.#init.now()
-    const stopWatching = this.#watch(startedAt, () => given.reject(IDLE))
+    const watch = { movedAt: startedAt }
+    const stopWatching = this.#watch(watch, () => given.reject(IDLE))
+    const options: FetchOptions = {
+      signal: withdrawn.signal,
+      onProgress: mover(watch, this.#init.now),
+    }
     try {
       const attempt = (): Promise<Uint8Array> =>
-        Promise.race([this.#fetch(cid, withdrawn.signal), given.promise])
+        Promise.race([this.#fetcher.fetch(cid, options), given.promise])
       const bytes = await this.#firstRight(cid, attempt)
       return this.#arrived(bytes, startedAt)
     } catch (error) {
@@ -55,10 +55,6 @@ export class Source {
       outer.removeEventListener('abort', onAbort)
       withdrawn.abort()
     }
-  }
-
-  #fetch(cid: CID, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#fetcher.fetch(cid, { signal, onProgress: this.#onProgress })
   }
 
   /** A wrong block is said to be one, and the next asked for; whoever sends them has not all day. */
@@ -75,19 +71,18 @@ export class Source {
   #arrived(bytes: Uint8Array, startedAt: number): Uint8Array {
     const { metrics, now } = this.#init
     const source = this.#fetcher.name
-    this.#onProgress()
     metrics.fetchedBlocks.inc({ source })
     metrics.fetchedBytes.inc({ source }, bytes.byteLength)
     metrics.fetchSeconds.observe({ source }, (now() - startedAt) / 1000)
     return bytes
   }
 
-  /** Calls `onIdle` once nothing has come for `idleMs`. What it returns ends the watch. */
-  #watch(startedAt: number, onIdle: () => void): () => void {
+  /** Calls `onIdle` once nothing has moved for `idleMs`. What it returns ends the watch. */
+  #watch(watched: { readonly movedAt: number }, onIdle: () => void): () => void {
     const { idleMs, now } = this.#init
     let timer: NodeJS.Timeout | undefined
     const check = (): void => {
-      const leftMs = idleMs - (now() - Math.max(startedAt, this.#progressAt))
+      const leftMs = idleMs - (now() - watched.movedAt)
       if (leftMs <= 0) onIdle()
       else timer = setTimeout(check, Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS))
     }
@@ -123,6 +118,13 @@ export class Source {
 
   #count(reason: string): void {
     this.#init.metrics.fetchFailures.inc({ source: this.#fetcher.name, reason })
+  }
+}
+
+/** Notes that something moved. It holds nothing else: a fetcher may keep it longer than the block. */
+function mover(watched: { movedAt: number }, now: () => number): () => void {
+  return () => {
+    watched.movedAt = now()
   }
 }
 

@@ -133,6 +133,20 @@ test('whole messages of more than fits at a time wait their turn, and all arrive
   expect(lengths).toEqual(large.map(() => MIB))
 })
 
+test('messages of four large blocks, each there at once, all arrive', async () => {
+  await using two = await startTwo()
+  const { victim, hostile } = two
+  const large = Array.from({ length: 40 }, (_, seed) => noise(MIB, 200 + seed))
+  const fetched = large.map((one) => victim.network.fetch(rawCid(one), within(8000)))
+  await until(() => hostile.seen.length > 0)
+  for (let at = 0; at < large.length; at += 4) {
+    await hostile.say(...large.slice(at, at + 4).map((one) => block(one)))
+  }
+  expect((await Promise.all(fetched)).map(({ byteLength }) => byteLength)).toEqual(
+    large.map(() => MIB),
+  )
+})
+
 test('halves of messages without end hold little, give way, and who sends wholes is heard', async () => {
   await using two = await startTwo()
   const { victim, hostile } = two
