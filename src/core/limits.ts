@@ -73,6 +73,8 @@ export const limits = {
   gatewayRetryAfterSeconds: 5,
   /** Milliseconds a gateway answer may go without a byte taken by its client. */
   gatewayIdleMs: 60_000,
+  /** Bytes that all requests of the gateway together read ahead: what 16 readers have in full. */
+  gatewayReadAheadBytes: 128 * MIB,
   /** Entries of a folder that a page of the gateway lists. */
   gatewayListedEntries: 10_000,
   /** Media types of one `Accept` that are looked at, and content types by CID that are remembered. */

@@ -1,7 +1,5 @@
 import { limits } from '../core/limits.ts'
 
-/** Bytes that all requests together may read ahead: what 16 readers have in full. */
-const ROOM_BYTES = 16 * limits.readAheadBytes
 /** What one request takes of the room that is left. */
 const SHARE = 1 / 8
 
@@ -15,7 +13,7 @@ export type Room = Disposable & { readonly bytes: number }
 export class ReadAheadRoom {
   #left: number
 
-  constructor(bytes: number = ROOM_BYTES) {
+  constructor(bytes: number = limits.gatewayReadAheadBytes) {
     this.#left = bytes
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { limits } from '../../src/core/limits.ts'
 import { rawCid } from '../support/block-store.ts'
@@ -113,6 +114,29 @@ test.concurrent('alone, it costs the time that a block may be idle, and is named
     code: 'CONTENT_NOT_FOUND',
     details: { answers: [{ from: liar.id, answer: 'no answer in 0.7 s' }], unanswered: 1 },
   })
+})
+
+test.concurrent('one that sends every block but this one does not keep it waiting for ever', async () => {
+  await using victim = await startPeer()
+  const others = Array.from({ length: 40 }, (_, seed) => noise(500, 300 + seed))
+  await using busy = await startHostile()
+  await busy.connect(victim)
+  await using reading = openSession(victim, { idleMs: 1500 })
+  const failed = failureOf(reading.session.get(cid))
+  await until(() => busy.seen.some(wantsBlock))
+  let isOver = false
+  const sending = (async () => {
+    for (const other of others) {
+      const fetched = victim.network.fetch(rawCid(other), within())
+      await delay(100)
+      await busy.say(block(other))
+      await fetched
+      if (isOver) return
+    }
+  })()
+  expect((await failed).code).toBe('CONTENT_NOT_FOUND')
+  isOver = true
+  await sending
 })
 
 test.concurrent('a lie that it does not have the block does not end what another one is asked', async () => {
