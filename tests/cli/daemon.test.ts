@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { objects, openPlace, prsm, start, startDaemon } from './prsm.ts'
 
 test('says what it is, is found by daemon.json, and stops with nothing left behind', async () => {
@@ -135,12 +136,18 @@ test('a folder it cannot use, or of a later version, ends before it listens', as
   expect((await prsm(['daemon'], later)).code).toBe(9)
 })
 
+function blockFiles(dataDir: string): number {
+  const names = readdirSync(join(dataDir, 'blocks'), { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => name.endsWith('.data')).length
+}
+
 test('a second signal ends it at once, a repeated one of the same Ctrl-C does not', async () => {
   await using place = await openPlace()
   const daemon = await startDaemon(place)
   const upload = start(['add', '-'], place)
-  upload.child.stdin.write(Buffer.alloc(1 << 20))
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  upload.child.stdin.write(randomBytes(3 << 20))
+  // The daemon has some of it: a request that it waits for.
+  await vi.waitFor(() => expect(blockFiles(place.dataDir)).toBeGreaterThan(0), 20_000)
   daemon.child.kill('SIGINT')
   daemon.child.kill('SIGINT')
   await daemon.saw(/stopping/)
