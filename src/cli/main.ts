@@ -1,4 +1,5 @@
 import { VERSION } from '../node/version.ts'
+import { keepCompiled } from './compile-cache.ts'
 import { restartAsDaemon } from './restart.ts'
 
 /** What is asked most often is answered before anything is loaded. */
@@ -8,6 +9,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   }
   if (args[0] === 'daemon') restartAsDaemon()
+  keepCompiled()
   const { run } = await import('./run.ts')
   return await run(args)
 }

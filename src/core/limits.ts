@@ -77,7 +77,7 @@ export const limits = {
   gatewayReadAheadBytes: 128 * MIB,
   /** Entries of a folder that a page of the gateway lists. */
   gatewayListedEntries: 10_000,
-  /** Media types of one `Accept` that are looked at, and content types by CID that are remembered. */
+  /** Media types of one `Accept` that are looked at; what is remembered of the last requests: CIDs, headers, content types. */
   maxMediaRanges: 64,
   gatewayTypes: 10_000,
   /** Bytes from the start of a content that its type is told by: what `file-type` wants to see. */

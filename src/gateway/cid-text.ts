@@ -3,6 +3,7 @@ import { bases } from 'multiformats/basics'
 import { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { remembered } from './remembered.ts'
 
 const decoders: ReadonlyMap<string, MultibaseDecoder<string>> = new Map(
   Object.values(bases).map((base): [string, MultibaseDecoder<string>] => [
@@ -15,7 +16,9 @@ const decoders: ReadonlyMap<string, MultibaseDecoder<string>> = new Map(
  * Parses a CID of any version in any base of the multibase table that multiformats knows. Throws
  * INVALID_CID. Bounded in length: a large number takes time to read in base58.
  */
-export function parseAnyCid(text: string): CID {
+export const parseAnyCid = remembered(parse, limits.gatewayTypes)
+
+function parse(text: string): CID {
   try {
     if (text.length <= limits.maxCidChars) return CID.parse(text, decoderOf(text))
   } catch (cause) {
@@ -26,8 +29,10 @@ export function parseAnyCid(text: string): CID {
 
 /** Undefined for version 0 and for the bases that multiformats tells by itself. */
 function decoderOf(text: string): MultibaseDecoder<string> | undefined {
+  if (/^[Qbzk]/.test(text)) return undefined
+  // One of them is no single UTF-16 unit.
   const [prefix = ''] = text
-  return 'Qbzk'.includes(prefix) ? undefined : decoders.get(prefix)
+  return decoders.get(prefix)
 }
 
 function invalid(text: string, cause?: unknown): PrsmError {

@@ -1,6 +1,7 @@
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Format } from './ask.ts'
+import { remembered } from './remembered.ts'
 
 /** What the answer is made as, and the parameters its media type was asked with. */
 export type Choice = {
@@ -87,7 +88,9 @@ export type MediaRange = {
 }
 
 /** The elements of an Accept header that are not refused by a weight of 0, the best first. */
-export function parseAccept(header: string): readonly MediaRange[] {
+export const parseAccept = remembered(parseRanges, limits.gatewayTypes)
+
+function parseRanges(header: string): readonly MediaRange[] {
   const parts = header.split(',', limits.maxMediaRanges)
   const ranges = parts.map(mediaRange).filter((range) => range !== undefined)
   return ranges.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight)

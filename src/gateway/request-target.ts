@@ -24,7 +24,7 @@ const ABSOLUTE = /^http:\/\/(?<host>[^/?#]+)(?<path>\/.*)?$/i
 
 /** The path of a request with its query, and the host it is for: what the target says before what `Host` does. */
 export function originOf(url: string, host = ''): { readonly host: string; readonly url: string } {
-  const { groups } = ABSOLUTE.exec(url) ?? {}
+  const groups = url.startsWith('/') ? undefined : ABSOLUTE.exec(url)?.groups
   return groups === undefined
     ? { host, url }
     : { host: groups['host'] ?? '', url: groups['path'] ?? '/' }

@@ -8,9 +8,13 @@ export function attachment(name: string): string {
  * gateways have it.
  */
 export function contentDisposition(kind: 'inline' | 'attachment', name: string): string {
+  if (PLAIN.test(name)) return `${kind}; filename="${name}"; filename*=UTF-8''${name}`
   const ascii = name.toWellFormed().replace(/[^ !#-[\]-~]/gu, '_')
   return `${kind}; filename="${ascii}"; filename*=UTF-8''${extValue(name)}`
 }
+
+/** Names that stand for themselves in both forms, as those made of CIDs. */
+const PLAIN = /^[\w.-]+$/
 
 /** What `encodeURIComponent` leaves and RFC 8187 does not allow is encoded too. */
 function extValue(name: string): string {
