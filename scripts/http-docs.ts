@@ -10,7 +10,7 @@ export const httpDocs = new URL('../docs/HTTP.md', import.meta.url)
 
 /** When the API answers with a code; null where only the library and the command line have it. */
 const when: Readonly<Record<ErrorCode, string | null>> = {
-  INVALID_INPUT: 'the request is no well-formed one: its query, path, headers or form',
+  INVALID_INPUT: 'the request is no well-formed one: its query, path, headers, form or JSON',
   INVALID_CID: 'what stands in the place of a CID is none',
   INVALID_RANGE:
     'nothing of the file is in the range; `Content-Range: bytes */SIZE` tells its size',
@@ -21,6 +21,7 @@ const when: Readonly<Record<ErrorCode, string | null>> = {
   ROUTE_NOT_FOUND: 'there is no such route; status 405 when it takes other methods (`Allow`)',
   NOT_A_FILE: 'it is a folder or a symbolic link where a file is asked for',
   NOT_A_DIRECTORY: 'it is a file where a folder is asked for, or the path goes on below one',
+  PIN_NOT_FOUND: 'the content is not pinned',
   FILE_NOT_FOUND: null,
   FILE_UNREADABLE: null,
   FILE_UNWRITABLE: null,
@@ -112,7 +113,13 @@ function limitTable(): string {
     ],
     ['time for running requests at shut-down', seconds(limits.drainMs), 'NODE_CLOSED'],
     [
-      'uploads on a page of the list',
+      'bytes of the name of a pin, of its metadata as JSON',
+      `${limits.maxPinNameBytes}, ${count(limits.maxPinMetadataBytes)}`,
+      'INVALID_INPUT',
+    ],
+    ['entries of the metadata of a pin', count(limits.maxPinMetadata), 'INVALID_INPUT'],
+    [
+      'uploads or pins on a page of the list',
       `${limits.defaultPageRows}, at most ${count(limits.maxPageRows)}`,
       'INVALID_INPUT',
     ],

@@ -10,6 +10,7 @@ export type {
   NodeStatus,
   OnProgress,
   Progress,
+  RepoStat,
   UploadPage,
   UploadRecord,
   UploadResult,
@@ -18,6 +19,22 @@ export { type ErrorCode, isPrsmError, PrsmError } from './core/errors.ts'
 export { limits } from './core/limits.ts'
 export { manifestSha256 } from './core/manifest.ts'
 export type { NetworkOptions, NodeIdentity, PeerConnection } from './core/network.ts'
+export type {
+  CollectionResult,
+  CollectOptions,
+  Pin,
+  PinCheck,
+  PinDetails,
+  PinFilter,
+  PinMode,
+  PinOptions,
+  PinPage,
+  PinPageOptions,
+  PinProgress,
+  PinResult,
+  PinUpdateOptions,
+  VerifyPinsOptions,
+} from './core/pins.ts'
 export type {
   ByteSource,
   CarSource,

@@ -1,7 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import type { Connection } from '../db/database.ts'
+import { packLinks } from '../db/packed-links.ts'
 import { statement } from '../db/statement.ts'
-import { packLinks } from './links.ts'
+import type { DeadRow } from '../db/sweep-queries.ts'
 
 /** Where a block is: only named by a link, in `blocks.db`, or in a file of its own. */
 export const ABSENT = 0
@@ -36,7 +37,12 @@ export type BlockWrite = {
 const find = statement<[Uint8Array], BlockRow>(
   'SELECT id, place, size, epoch, directory, segments FROM block WHERE multihash = ?',
 )
-const findId = statement<[Uint8Array], { id: number }>('SELECT id FROM block WHERE multihash = ?')
+const findNamed = statement<[Uint8Array], { id: number; epoch: number }>(
+  'SELECT id, epoch FROM block WHERE multihash = ?',
+)
+const findById = statement<[number], Omit<BlockRow, 'id' | 'segments'>>(
+  'SELECT place, size, epoch, directory FROM block WHERE id = ?',
+)
 const readInline = statement<[number], { bytes: Uint8Array }>(
   'SELECT bytes FROM inline WHERE id = ?',
 )
@@ -56,6 +62,8 @@ const touch = statement<[number, number], never>('UPDATE block SET epoch = ? WHE
 const storeInline = statement<[number, Uint8Array], never>(
   'INSERT OR REPLACE INTO inline (id, bytes) VALUES (?, ?)',
 )
+const dropRow = statement<[number], never>('DELETE FROM block WHERE id = ?')
+const dropLinks = statement<[number], never>('DELETE FROM links WHERE parent = ?')
 const makeAbsent = statement<[number], never>(
   `UPDATE block SET place = ${ABSENT}, size = 0, directory = NULL, segments = NULL WHERE id = ?`,
 )
@@ -112,7 +120,7 @@ export const blockIndex = {
   page: (db: Connection, after: number, limit: number) => page.all(db, after, limit),
 } as const
 
-export type MetaKey = 'epoch' | 'unclean_directory' | 'blocks' | 'bytes'
+export type MetaKey = 'epoch' | 'unclean_directory' | 'blocks' | 'bytes' | 'file_bytes'
 
 export function setMeta(db: Connection, key: MetaKey, value: number): void {
   writeMeta.run(db, value, key)
@@ -145,19 +153,37 @@ function commitContent(db: Connection, { multihash, content }: BlockWrite, epoch
   const row = store.get(db, multihash, place, size, epoch, directory, segments)
   if (row === undefined) throw new Error('INSERT … RETURNING gave no row')
   if (content.place === INLINE) storeInline.run(db, row.id, content.bytes)
-  if (before === undefined || before.place === ABSENT) count(db, size)
-  else replaced(db, before, place)
+  if (before === undefined || before.place === ABSENT) {
+    count(db, { blocks: 1, bytes: size, fileBytes: place === FILE ? fileBytesOf(size) : 0 })
+  } else replaced(db, before, place)
   return row.id
 }
 
-function count(db: Connection, size: number): void {
-  addMeta.run(db, 1, 'blocks')
-  addMeta.run(db, size, 'bytes')
+/** Blocks, their bytes, and the bytes their files take on the disk. */
+export type Tally = { readonly blocks: number; readonly bytes: number; readonly fileBytes: number }
+
+/** Bytes a file takes on the disk come in steps of this. */
+const DISK_BLOCK = 4096
+
+/** What a block's file takes on the disk. */
+export function fileBytesOf(size: number): number {
+  return Math.ceil(size / DISK_BLOCK) * DISK_BLOCK
+}
+
+/** Adds to the totals of the store, or takes away. */
+export function count(db: Connection, { blocks, bytes, fileBytes }: Tally): void {
+  addMeta.run(db, blocks, 'blocks')
+  addMeta.run(db, bytes, 'bytes')
+  if (fileBytes !== 0) addMeta.run(db, fileBytes, 'file_bytes')
 }
 
 /** A block that stood there damaged has been written anew. */
 function replaced(db: Connection, before: BlockRow, place: number): void {
   if (before.place === INLINE && place === FILE) dropInline.run(db, before.id)
+  const isFile = Number(place === FILE)
+  const wasFile = Number(before.place === FILE)
+  const fileBytes = (isFile - wasFile) * fileBytesOf(before.size)
+  count(db, { blocks: 0, bytes: 0, fileBytes })
   dropDamaged.run(db, before.id)
 }
 
@@ -166,13 +192,40 @@ export function removeBlock(db: Connection, row: BlockRow): void {
   makeAbsent.run(db, row.id)
   dropInline.run(db, row.id)
   dropDamaged.run(db, row.id)
-  addMeta.run(db, -1, 'blocks')
-  addMeta.run(db, -row.size, 'bytes')
+  const fileBytes = row.place === FILE ? -fileBytesOf(row.size) : 0
+  count(db, { blocks: -1, bytes: -row.size, fileBytes })
 }
 
+/** The row of a block that a link names, of this epoch from now on: no collection that runs takes it. */
 function idOf(db: Connection, cid: CID, epoch: number): number {
   const multihash = cid.multihash.bytes
-  const row = findId.get(db, multihash) ?? nameAbsent.get(db, multihash, epoch)
+  const known = findNamed.get(db, multihash)
+  if (known !== undefined && known.epoch < epoch) touch.run(db, epoch, known.id)
+  const row = known ?? nameAbsent.get(db, multihash, epoch)
   if (row === undefined) throw new Error('INSERT … RETURNING gave no row')
   return row.id
+}
+
+/** What a collection found dead: blocks of epochs below `floor`. Of those in `named` the row stays, for the links that name it. */
+export type Dead = { readonly floor: number; readonly named: { has(id: number): boolean } }
+
+/** Takes away a block that a collection found dead, with its links, unless it was put or named again since. */
+export function removeDead(db: Connection, row: DeadRow, { floor, named }: Dead): boolean {
+  const now = findById.get(db, row.id)
+  if (now === undefined || now.epoch >= floor) return false
+  if (now.place !== row.place || now.directory !== row.directory) return false
+  const stays = named.has(row.id)
+  if (stays && row.place === ABSENT) return false
+  if (row.place === INLINE) dropInline.run(db, row.id)
+  if (row.place !== ABSENT) dropDamaged.run(db, row.id)
+  dropLinks.run(db, row.id)
+  if (stays) makeAbsent.run(db, row.id)
+  else dropRow.run(db, row.id)
+  return true
+}
+
+/** Forgets what a dead block names; it has to be read again for that, should it live after all. */
+export function dropDeadLinks(db: Connection, id: number, floor: number): void {
+  const now = findById.get(db, id)
+  if (now !== undefined && now.epoch < floor) dropLinks.run(db, id)
 }

@@ -8,18 +8,22 @@ import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import type { Database } from '../db/database.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { ABSENT, type BlockRow, blockIndex, FILE, INLINE } from './block-index.ts'
+import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, setMeta } from './block-index.ts'
 import { BlockReader } from './block-reader.ts'
-import { missingBelow } from './completeness.ts'
+import { Collecting } from './collecting.ts'
+import { DagWalk, type DagWalkInit } from './dag-walk.ts'
 import { Damage } from './damage.ts'
 import { descriptorLimit } from './descriptor-limit.ts'
 import { FileBlocks } from './file-blocks.ts'
+import { Generations } from './generations.ts'
+import { type Hold, Holds } from './holds.ts'
 import { IndexReader } from './index-reader.ts'
 import { Intake } from './intake.ts'
 import { type Admission, Lease } from './lease.ts'
 import { linksOf } from './links.ts'
 import { keyOf } from './multihash.ts'
 import { createPending, type Pending } from './pending.ts'
+import type { Quota } from './quota.ts'
 import { toStorageError } from './storage-errors.ts'
 
 export type BlockStoreInit = {
@@ -31,6 +35,8 @@ export type BlockStoreInit = {
   readonly inlineBytes?: number
   /** Files written at the same time. Default 2: a host app's thread pool has four threads. */
   readonly writers?: number
+  /** The room there is. Default: what the disk gives. */
+  readonly quota?: Quota | undefined
   readonly metrics?: BlockMetrics
   /** Called when a block that was not here is durable. Has to be quick; what it throws is dropped. */
   readonly onStored?: (cid: CID) => void
@@ -38,11 +44,9 @@ export type BlockStoreInit = {
   readonly openFiles?: number
 }
 
-export type MissingOptions = {
-  readonly lease: Lease
-  readonly atMost: number
-  readonly signal?: AbortSignal | undefined
-}
+export type WalkOptions = Omit<DagWalkInit, 'db' | 'relink'> & { readonly lease: Lease }
+
+export type MissingOptions = WalkOptions & { readonly atMost: number }
 
 /** What the store counts; of a part of a block its segments. */
 type BlockMetrics = Pick<
@@ -87,7 +91,9 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   readonly #metrics: BlockMetrics | undefined
   readonly #onStored: ((cid: CID) => void) | undefined
   readonly #inlineBytes: number
-  readonly #epoch: number
+  readonly #generations: Generations
+  readonly #quota: Quota | undefined
+  readonly #holds = new Holds()
   #closed = false
 
   constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
@@ -96,10 +102,11 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     this.#files = files
     this.#metrics = metrics
     this.#onStored = init.onStored
-    this.#epoch = blockIndex.meta(db.reader, 'epoch')
+    this.#quota = init.quota
+    this.#generations = new Generations(blockIndex.meta(db.reader, 'epoch'))
     this.#inlineBytes =
       files === undefined ? limits.maxBlockBytes : (init.inlineBytes ?? limits.inlineBlockBytes)
-    const intake = new Intake({ db, files, epoch: this.#epoch, writers })
+    const intake = new Intake({ db, files, generations: this.#generations, writers })
     const damage = new Damage(db)
     this.#intake = intake
     this.#damage = damage
@@ -112,16 +119,54 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   /** A scope for writing: its blocks are durable after `sync()`, and no collection takes them before. */
   lease(): Lease {
     if (this.#closed) throw new PrsmError('NODE_CLOSED', 'the node is closed')
-    return new Lease({
-      admit: (cid, bytes) => this.#admit(cid, bytes),
+    const store = {
+      admit: (cid: CID, bytes: Uint8Array) => this.#admit(cid, bytes),
       flush: () => this.#intake.flush(),
+    }
+    const reservation = this.#quota?.open()
+    return new Lease(store, { generation: this.#generations.enter(), reservation })
+  }
+
+  /** Keeps the DAG below `cid`, as far as it is stored, from collections until it is disposed. */
+  hold(cid: CID): Hold {
+    return this.#holds.hold(cid)
+  }
+
+  /**
+   * Begins a collection: nothing put, met or held from here on is taken. What is to live is marked by
+   * the caller, then the rest may be swept. One at a time.
+   */
+  async collecting(signal?: AbortSignal): Promise<Collecting & AsyncDisposable> {
+    const relink = async (cid: CID) => {
+      await using lease = this.lease()
+      await this.#relink(cid, lease)
+    }
+    const floor = this.#generations.begin()
+    const epoch = this.#generations.current
+    // After the epoch began: whatever has a higher id is of it.
+    const bound = await this.#db.ask('idBound', null)
+    const collecting = new Collecting({
+      ...{ db: this.#db, intake: this.#intake, floor, bound, relink, signal },
+    })
+    const listening = this.#holds.listen(collecting)
+    await collecting.begin()
+    await this.#db.write((writer) => setMeta(writer, 'epoch', epoch))
+    return Object.assign(collecting, {
+      [Symbol.asyncDispose]: async () => {
+        listening[Symbol.dispose]()
+        await collecting.end()
+      },
     })
   }
 
-  /** Blocks stored and their bytes together. */
-  totals(): { readonly blocks: number; readonly bytes: number } {
+  /** Blocks stored, their bytes together, and what their files take on the disk. */
+  totals(): { readonly blocks: number; readonly bytes: number; readonly fileBytes: number } {
     const { reader } = this.#db
-    return { blocks: blockIndex.meta(reader, 'blocks'), bytes: blockIndex.meta(reader, 'bytes') }
+    return {
+      blocks: blockIndex.meta(reader, 'blocks'),
+      bytes: blockIndex.meta(reader, 'bytes'),
+      fileBytes: blockIndex.meta(reader, 'file_bytes'),
+    }
   }
 
   has(cid: CID): boolean {
@@ -144,12 +189,25 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
    * The first blocks of a DAG that are not stored, at most `atMost`; none when it is whole. What `lease`
    * put has to be synced. Throws CANCELLED.
    */
-  missingBelow(root: CID, { lease, ...options }: MissingOptions): Promise<readonly CID[]> {
-    const relink = async (cid: CID) => {
-      await lease.put(cid, await this.get(cid), { hashed: true })
-      await lease.sync()
-    }
-    return missingBelow(root, { db: this.#db.reader, relink, ...options })
+  missingBelow(root: CID, { lease, atMost, ...options }: MissingOptions): Promise<readonly CID[]> {
+    return this.walk(root, { lease, ...options }).missing(atMost)
+  }
+
+  /** A walk over what is stored of a DAG, that finds what is missing. What `lease` put has to be synced. */
+  walk(root: CID, { lease, ...options }: WalkOptions): DagWalk {
+    const relink = (cid: CID) => this.#relink(cid, lease)
+    return new DagWalk(root, { db: this.#db.reader, relink, ...options })
+  }
+
+  /** Gives the room of what was taken away back to the disk. */
+  async giveBack(): Promise<void> {
+    await this.#intake.settleRemovals()
+    await this.#db.vacuum()
+  }
+
+  async #relink(cid: CID, lease: Lease): Promise<void> {
+    await lease.put(cid, await this.get(cid), { hashed: true })
+    await lease.sync()
   }
 
   /** CIDs of all stored blocks, with the raw codec: the index knows multihashes. */
@@ -245,7 +303,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   /** A stored block whose row has to change: a new generation, or links under another codec. */
   #refresh({ cid, links }: Put, row: BlockRow): Pending | undefined {
     const linked = cid.code === RAW || blockIndex.hasLinks(this.#db.reader, row.id, cid.code)
-    if (linked && row.epoch === this.#epoch) return undefined
+    if (linked && row.epoch === this.#generations.current) return undefined
     const pending = createPending({
       cid,
       key: keyOf(cid),

@@ -5,9 +5,10 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { RAW } from '../core/cid.ts'
 import { systemCode } from '../core/errors.ts'
-import type { FilePort } from '../core/file-port.ts'
+import type { FilePort, OpenFile } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { OpenFiles } from './open-files.ts'
+import { Unlinks } from './unlinks.ts'
 
 const EXTENSION = '.data'
 
@@ -36,6 +37,8 @@ export class FileBlocks extends FsBlockstore {
   readonly #files: FilePort
   #directory: number
   #count: number
+  #debris = Number.POSITIVE_INFINITY
+  readonly #unlinks = new Unlinks()
   readonly #made = new Map<number, Promise<void>>()
 
   constructor({ path, files, locate, last, openFiles }: FileBlocksInit) {
@@ -58,6 +61,11 @@ export class FileBlocks extends FsBlockstore {
   /** The directory that is being filled. */
   get currentDirectory(): number {
     return this.#directory
+  }
+
+  /** No directory below this one has a file that could not be removed, or may be there again after a power cut. */
+  get lowestDebris(): number {
+    return Math.min(this.#debris, this.#unlinks.lowest)
   }
 
   pathOf(cid: CID, directory: number): string {
@@ -83,14 +91,10 @@ export class FileBlocks extends FsBlockstore {
     const path = this.pathOf(cid, directory)
     const file = await this.#create(path)
     try {
-      await file.write(bytes, 0)
-      onWritten()
-      await file.datasync()
+      await writeSynced(file, bytes, onWritten)
     } catch (error) {
-      await this.#files.unlink(path).catch(() => {})
+      await this.remove(cid, directory).catch(() => {})
       throw error
-    } finally {
-      await file.close()
     }
   }
 
@@ -105,11 +109,23 @@ export class FileBlocks extends FsBlockstore {
   }
 
   async remove(cid: CID, directory: number): Promise<void> {
-    await this.#files.unlink(this.pathOf(cid, directory))
+    try {
+      const path = this.pathOf(cid, directory)
+      await this.#unlinks.during(directory, () => this.#files.unlink(path))
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') this.#debris = Math.min(this.#debris, directory)
+      throw error
+    }
   }
 
   async syncDirectory(directory: number): Promise<void> {
-    await this.#files.syncDirectory(join(this.path, directoryName(directory)))
+    const path = join(this.path, directoryName(directory))
+    await this.#unlinks.settle(directory, () => this.#files.syncDirectory(path))
+  }
+
+  /** What was removed is gone for good. */
+  async syncRemovals(): Promise<void> {
+    for (const directory of this.#unlinks.directories) await this.syncDirectory(directory)
   }
 
   /**
@@ -157,6 +173,17 @@ export class FileBlocks extends FsBlockstore {
   async #make(directory: number): Promise<void> {
     await this.#files.mkdir(join(this.path, directoryName(directory)))
     await this.#files.syncDirectory(this.path)
+  }
+}
+
+/** Closed in any case; a file that could not be closed is none to rely on. */
+async function writeSynced(file: OpenFile, bytes: Uint8Array, onWritten: () => void) {
+  try {
+    await file.write(bytes, 0)
+    onWritten()
+    await file.datasync()
+  } finally {
+    await file.close()
   }
 }
 

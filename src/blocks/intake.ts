@@ -1,5 +1,8 @@
-import type { CID } from 'multiformats/cid'
-import type { Database } from '../db/database.ts'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { RAW } from '../core/cid.ts'
+import type { Connection, Database } from '../db/database.ts'
+import type { DeadRow } from '../db/sweep-queries.ts'
 import {
   type BlockRow,
   type BlockWrite,
@@ -10,7 +13,9 @@ import {
   setMeta,
 } from './block-index.ts'
 import type { FileBlocks } from './file-blocks.ts'
-import { commitWeight, type Pending } from './pending.ts'
+import type { Generations } from './generations.ts'
+import { keyOf } from './multihash.ts'
+import { commitWeight, createPending, type Pending } from './pending.ts'
 import { checksums } from './segments.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
@@ -18,10 +23,13 @@ import { toStorageError } from './storage-errors.ts'
 /** Work of one transaction, in units of `commitWeight`: about 4 ms. */
 const BATCH_WEIGHT = 400
 
+/** No directory has this number. */
+const UNKNOWN = -1
+
 export type IntakeInit = {
   readonly db: Database
   readonly files: FileBlocks | undefined
-  readonly epoch: number
+  readonly generations: Pick<Generations, 'current'>
   /** Files written at the same time. */
   readonly writers: number
 }
@@ -35,17 +43,18 @@ type FileContent = { readonly bytes: Uint8Array; readonly segments: Uint8Array }
 export class Intake {
   readonly #db: Database
   readonly #files: FileBlocks | undefined
-  readonly #epoch: number
+  readonly #generations: IntakeInit['generations']
   readonly #slots: Slots
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
-  #unclean = -1
+  /** As the index has it. */
+  #unclean = UNKNOWN
 
-  constructor({ db, files, epoch, writers }: IntakeInit) {
+  constructor({ db, files, generations, writers }: IntakeInit) {
     this.#db = db
     this.#files = files
-    this.#epoch = epoch
+    this.#generations = generations
     this.#slots = new Slots(writers)
   }
 
@@ -72,9 +81,10 @@ export class Intake {
 
   /** Takes a block away: row, commit, sync, then its file, while its key is held against puts. */
   async remove(entry: Pending, row: BlockRow): Promise<void> {
+    entry.directory = row.directory ?? undefined
     this.#pending.set(entry.key, entry)
     try {
-      await this.#db.write((writer) => removeBlock(writer, row))
+      await this.#write((writer) => removeBlock(writer, row))
       if (row.directory !== null) await this.#files?.remove(entry.cid, row.directory)
     } catch (error) {
       throw toStorageError(error, `the deletion of block ${entry.cid}`)
@@ -82,6 +92,44 @@ export class Intake {
       this.#pending.delete(entry.key)
       entry.settle()
     }
+  }
+
+  /**
+   * Takes blocks away, as `remove` does, that a job finds dead when its turn comes. Those that are on
+   * their way are left alone. `job` gives what it took; the files of that are gone afterwards.
+   */
+  async removeAll(
+    rows: readonly DeadRow[],
+    job: (writer: Connection, rows: readonly DeadRow[]) => readonly DeadRow[],
+  ): Promise<readonly DeadRow[]> {
+    const dying = rows.map(toDying).filter(({ key }) => !this.#pending.has(key))
+    for (const { entry } of dying) this.#pending.set(entry.key, entry)
+    try {
+      const dead = dying.map(({ row }) => row)
+      const taken = await this.#write((writer) => job(writer, dead))
+      const gone = new Set(taken)
+      await Promise.all(
+        dying.filter(({ row }) => gone.has(row)).map((one) => this.#removeDead(one)),
+      )
+      return taken
+    } finally {
+      for (const { entry } of dying) {
+        this.#pending.delete(entry.key)
+        entry.settle()
+      }
+    }
+  }
+
+  /** A file that cannot be removed is without a row: debris, which the next put of the block replaces. */
+  async #removeDead({ entry, row }: Dying): Promise<void> {
+    this.#files?.opened.forget(entry.key)
+    if (row.directory !== null) await this.#files?.remove(entry.cid, row.directory).catch(() => {})
+  }
+
+  /** What was removed is gone for good, and the next start need not look for it. */
+  async settleRemovals(): Promise<void> {
+    await this.#files?.syncRemovals()
+    await this.#write(() => {})
   }
 
   /** Commits the rows of everything that is written. */
@@ -147,23 +195,40 @@ export class Intake {
       batch.map(({ directory }) => directory).filter((number) => number !== undefined),
     )
     await Promise.all([...directories].map((number) => this.#files?.syncDirectory(number)))
-    const unclean = await this.#db.write((writer) => {
-      for (const entry of batch) commitBlock(writer, toWrite(entry), this.#epoch)
-      const lowest = this.#lowestUnclean(batch)
-      if (lowest !== this.#unclean) setMeta(writer, 'unclean_directory', lowest)
-      return lowest
-    })
-    this.#unclean = unclean
+    await this.#write((writer) => {
+      const epoch = this.#generations.current
+      for (const entry of batch) commitBlock(writer, toWrite(entry), epoch)
+    }, batch)
+  }
+
+  /** A write, with where the next start has to look for files without a row. `batch` has its rows with it. */
+  async #write<T>(job: (writer: Connection) => T, batch: readonly Pending[] = []): Promise<T> {
+    try {
+      const done = await this.#db.write((writer) => {
+        const value = job(writer)
+        const unclean = this.#lowestUnclean(batch)
+        if (unclean !== this.#unclean) setMeta(writer, 'unclean_directory', unclean)
+        // Now, not when it is synced: the next job of the same transaction compares with it.
+        this.#unclean = unclean
+        return { value }
+      })
+      return done.value
+    } catch (error) {
+      this.#unclean = UNKNOWN
+      throw error
+    }
   }
 
   /** No directory below this one can have a file without a row. */
   #lowestUnclean(batch: readonly Pending[]): number {
-    let lowest = this.#files?.currentDirectory ?? 0
+    const { currentDirectory = 0, lowestDebris = 0 } = this.#files ?? {}
+    let lowest = Math.min(currentDirectory, lowestDebris)
     const own = new Set(batch)
     for (const entry of this.#pending.values()) {
       const { directory } = entry
       if (directory !== undefined && !own.has(entry)) lowest = Math.min(lowest, directory)
     }
+    for (const { replaces = lowest } of batch) lowest = Math.min(lowest, replaces)
     return lowest
   }
 
@@ -209,6 +274,17 @@ export class Intake {
     entry.setCopied()
     entry.settle(error)
   }
+}
+
+/** A block that is being collected: its key is held against puts. */
+type Dying = { readonly key: string; readonly entry: Pending; readonly row: DeadRow }
+
+function toDying(row: DeadRow): Dying {
+  const cid = CID.createV1(RAW, Digest.decode(row.multihash))
+  const key = keyOf(cid)
+  const entry = createPending({ cid, key, size: 0, deleting: true })
+  entry.directory = row.directory ?? undefined
+  return { key, entry, row }
 }
 
 function toWrite({ cid, content, links }: Pending): BlockWrite {

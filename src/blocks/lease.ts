@@ -1,11 +1,20 @@
 import type { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { fileBytesOf } from './block-index.ts'
+import type { Generation } from './generations.ts'
 import { inlineBlock, matches } from './multihash.ts'
 import type { Pending } from './pending.ts'
+import type { Reservation } from './quota.ts'
 
 /** What a put found: an entry to wait for, or a block that is safely there. */
 export type Admission = { readonly pending: Pending | undefined; readonly fresh: boolean }
+
+export type LeaseInit = {
+  readonly generation: Generation
+  /** The room it writes in; without one there is no limit. */
+  readonly reservation?: Reservation | undefined
+}
 
 /** What a lease needs of its store. */
 export type LeaseStore = {
@@ -29,6 +38,8 @@ export type PutOptions = {
  */
 export class Lease implements AsyncDisposable {
   readonly #store: LeaseStore
+  readonly #generation: Generation
+  readonly #reservation: Reservation | undefined
   readonly #open = new Set<Pending>()
   #failure: unknown
   #dirty = 0
@@ -37,8 +48,10 @@ export class Lease implements AsyncDisposable {
   #newBytes = 0
   #reusedBytes = 0
 
-  constructor(store: LeaseStore) {
+  constructor(store: LeaseStore, { generation, reservation }: LeaseInit) {
     this.#store = store
+    this.#generation = generation
+    this.#reservation = reservation
   }
 
   /** Bytes of blocks that had to be stored, and of those that were there. */
@@ -60,7 +73,9 @@ export class Lease implements AsyncDisposable {
     this.#throwFailure()
     checkBlock(cid, bytes, hashed)
     if (inlineBlock(cid) !== undefined) return
-    const { pending, fresh } = await this.#store.admit(cid, bytes)
+    const room = diskBytes(bytes)
+    await this.#reservation?.take(room)
+    const { pending, fresh } = await this.#admit(cid, bytes, room)
     if (pending !== undefined) this.#follow(pending)
     if (pending !== undefined && fresh) {
       this.#newBytes += bytes.byteLength
@@ -70,6 +85,16 @@ export class Lease implements AsyncDisposable {
       released()
     }
     if (!this.#hasRoom()) await this.#awaitRoom()
+  }
+
+  /** Takes the room for so many bytes of content at once. Throws STORAGE_FULL where it is not there. */
+  async declare(bytes: number): Promise<void> {
+    await this.#reservation?.declare(bytes)
+  }
+
+  /** Calls `listener` when this lease has to give way to an older one: nothing can be put from then on. */
+  onRefusal(listener: (error: PrsmError) => void): void {
+    if (this.#reservation !== undefined) this.#reservation.onRefusal = listener
   }
 
   /** Resolves when every block put or met is durable. Throws STORAGE_FULL or STORAGE_IO. */
@@ -83,10 +108,26 @@ export class Lease implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using _generation = this.#generation
+    using _room = this.#reservation
     const open = [...this.#open]
     await Promise.allSettled(open.map(({ written }) => written))
     this.#store.flush()
     await Promise.allSettled(open.map(({ durable }) => durable))
+  }
+
+  /** What is new takes its room until it is stored, and counts as that. */
+  async #admit(cid: CID, bytes: Uint8Array, room: number): Promise<Admission> {
+    const give = (): void => this.#reservation?.give(room)
+    try {
+      const admission = await this.#store.admit(cid, bytes)
+      if (admission.fresh && admission.pending) admission.pending.durable.then(give, give)
+      else give()
+      return admission
+    } catch (error) {
+      give()
+      throw error
+    }
   }
 
   #follow(pending: Pending): void {
@@ -142,6 +183,15 @@ export class Lease implements AsyncDisposable {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
+}
+
+/** What the rows of a block may take until they are in the database: pages of an index, in the -wal and there. */
+const ROW_BYTES = 16 * 1024
+
+/** What a block may take on the disk: its file, or its bytes in the -wal and in pages that are not full, and its rows. */
+function diskBytes({ byteLength }: Uint8Array): number {
+  if (byteLength > limits.inlineBlockBytes) return fileBytesOf(byteLength) + ROW_BYTES
+  return Math.ceil(byteLength * 2.25) + ROW_BYTES
 }
 
 function checkBlock(cid: CID, bytes: Uint8Array, hashed: boolean): void {

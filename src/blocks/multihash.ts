@@ -12,7 +12,12 @@ const functions: ReadonlyMap<number, string> = new Map([
 
 /** A string that two CIDs share exactly when they name the same bytes: their multihash. */
 export function keyOf(cid: CID): string {
-  return bufferOf(cid.multihash.bytes).toString('latin1')
+  return keyOfMultihash(cid.multihash.bytes)
+}
+
+/** The key of a block whose multihash is known. */
+export function keyOfMultihash(multihash: Uint8Array): string {
+  return bufferOf(multihash).toString('latin1')
 }
 
 /** The block itself, when the CID carries it (identity multihash), else undefined. */

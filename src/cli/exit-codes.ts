@@ -11,7 +11,7 @@ export const exitCodes = {
   full: [6, 'a disk is full'],
   refused: [
     7,
-    'the content is damaged, of another hash, or of a kind that is refused (a link, a device)',
+    'the content is damaged or incomplete, of another hash, or of a kind that is refused (a link, a device)',
   ],
   taken: [8, 'another daemon holds the data folder, or another program the port'],
   version: [9, 'the version of Node, of the system or of the data folder is not supported'],
@@ -35,6 +35,7 @@ const endings: Readonly<Record<ErrorCode, Ending>> = {
   CONTENT_NOT_FOUND: 'notFound',
   PATH_NOT_FOUND: 'notFound',
   ROUTE_NOT_FOUND: 'notFound',
+  PIN_NOT_FOUND: 'notFound',
   FILE_NOT_FOUND: 'notFound',
   FILE_UNREADABLE: 'files',
   FILE_UNWRITABLE: 'files',

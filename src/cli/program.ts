@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseSize } from '../config/size.ts'
 import { isPrsmError } from '../core/errors.ts'
 import { VERSION } from '../node/version.ts'
@@ -24,6 +24,8 @@ export function createProgram(session: Session): Command {
   addTransfers(program, session)
   addViews(program, session)
   addNetwork(program, session)
+  addPins(program, session)
+  addRepo(program, session)
   addDag(program, session)
   addConfig(program, session)
   return program
@@ -50,6 +52,7 @@ function addTransfers(program: Command, session: Session): void {
     .option('--filename <NAME>', 'the name to list it under; default: that of the file')
     .option('--content-type <TYPE>', 'its media type; default: application/octet-stream')
     .option('--expected-sha256 <HEX>', 'fail unless the content has this SHA-256')
+    .option('--pin <BOOLEAN>', 'false leaves it to the next collection', truth, true)
     .action(async (path, options) => {
       const command = await import('./commands/add.ts')
       await command.add(session, path, options)
@@ -58,6 +61,7 @@ function addTransfers(program: Command, session: Session): void {
     'prsm add model.safetensors',
     'prsm add --dereference ~/.cache/huggingface/hub/models--x/snapshots/y',
     'tar c dataset | prsm add - --filename dataset.tar',
+    'prsm add --pin=false scratch.bin',
   ])
   const get = program
     .command('get')
@@ -167,6 +171,109 @@ function addNetwork(program: Command, session: Session): void {
   talksToDaemon(ls, 'each connection', ['prsm peer ls'])
 }
 
+function addPins(program: Command, session: Session): void {
+  const pin = program.command('pin').description('Keep content from being collected.')
+  addPinning(pin, session)
+  const remove = pin
+    .command('rm')
+    .description('Let content go: the next collection may take it. An upload stays in the list.')
+    .argument('<cids...>', 'CIDs that are pinned')
+    .action(async (cids, options) => {
+      const command = await import('./commands/pin.ts')
+      await command.pinRemove(session, cids, options)
+    })
+  talksToDaemon(remove, 'each pin that was removed', [`prsm pin rm ${EXAMPLE}`])
+  const ls = pin
+    .command('ls')
+    .description('List what is pinned, in the order of the CIDs: CID, mode, name.')
+    .option('--name <TEXT>', 'those that have this in their names')
+    .addOption(modeOption('those of this mode'))
+    .option('--quiet', 'print the CIDs alone')
+    .action(async (options) => {
+      const command = await import('./commands/pin.ts')
+      await command.pinList(session, options)
+    })
+  talksToDaemon(ls, 'each pin', ['prsm pin ls', 'prsm pin ls --name llama --quiet'])
+  const verify = pin
+    .command('verify')
+    .description('Look whether all that is pinned is here; exit 7 when something is missing.')
+    .option('--read', 'read and hash every block; without it the index is asked')
+    .action(async (options) => {
+      const command = await import('./commands/pin.ts')
+      await command.pinVerify(session, options)
+    })
+  talksToDaemon(verify, 'each check', ['prsm pin verify', 'prsm pin verify --read'])
+}
+
+function addPinning(pin: Command, session: Session): void {
+  const add = pin
+    .command('add')
+    .description('Keep content, and fetch what is missing of it from peers; print its CID.')
+    .argument('[contents...]', CONTENT)
+    .addOption(modeOption('recursive keeps a DAG, direct the one block; default: recursive'))
+    .addOption(
+      new Option('--recursive <BOOLEAN>', 'false is --mode direct')
+        .argParser(truth)
+        .conflicts('mode'),
+    )
+    .option('--from-file <FILE>', 'pin what stands in it, one CID a line; - is stdin')
+    .action(async (contents, options) => {
+      const command = await import('./commands/pin.ts')
+      await command.pinAdd(session, contents, options)
+    })
+  detailOptions(add)
+  talksToDaemon(add, 'progress and each result', [
+    `prsm pin add ${EXAMPLE} --name hello --meta origin=docs`,
+    'prsm pin add --from-file cids.txt --expires 2030-01-31T00:00:00Z',
+  ])
+  const update = pin
+    .command('update')
+    .description('Pin a CID instead of another, in one step, with its name and metadata.')
+    .argument('<from>', 'a CID that is pinned')
+    .argument('<to>', CONTENT)
+    .option('--unpin <BOOLEAN>', 'false keeps the pin that is replaced', truth, true)
+    .action(async (from, to, options) => {
+      const command = await import('./commands/pin.ts')
+      await command.pinUpdate(session, [from, to], options)
+    })
+  detailOptions(update)
+  talksToDaemon(update, 'progress and the result', ['prsm pin update bafybei… bafybei…'])
+}
+
+function detailOptions(command: Command): void {
+  command
+    .option('--name <NAME>', 'what to call the pin')
+    .option('--meta <KEY=VALUE>', 'a fact to keep with the pin; may be given often', fact)
+    .option('--expires <TIME>', 'when it ends, such as 2030-01-31T00:00:00Z; never: not', time)
+    .option('--offline', 'ask no peer: only what is stored here')
+}
+
+function modeOption(meaning: string): Option {
+  return new Option('--mode <MODE>', meaning).choices(['recursive', 'direct'])
+}
+
+function addRepo(program: Command, session: Session): void {
+  const repo = program.command('repo').description('Look after the store.')
+  const collect = repo
+    .command('gc')
+    .description('Take what nothing keeps: no pin, no upload that goes on, no reader.')
+    .option('--dry-run', 'count what would go, and take nothing')
+    .option('--free <SIZE>', 'end when so much was freed; default: take all of it', size)
+    .action(async (options) => {
+      const command = await import('./commands/repo.ts')
+      await command.collect(session, options)
+    })
+  const stat = repo
+    .command('stat')
+    .description('Show what was uploaded, what is stored of it, and what that takes on the disk.')
+    .action(async (options) => {
+      const command = await import('./commands/repo.ts')
+      await command.repoStat(session, options)
+    })
+  talksToDaemon(stat, 'the figures', ['prsm repo stat'])
+  talksToDaemon(collect, 'the result', ['prsm repo gc --dry-run', 'prsm repo gc --free 10GiB'])
+}
+
 function addDag(program: Command, session: Session): void {
   const dag = program.command('dag').description('Move DAGs as they are, block by block.')
   const imports = dag
@@ -227,6 +334,21 @@ function size(text: string): number {
 function truth(text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true'
   throw new InvalidArgumentError('It is true or false.')
+}
+
+/** One `KEY=VALUE` more. */
+function fact(text: string, before: Readonly<Record<string, string>> = {}) {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('It is KEY=VALUE.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** A time, of this machine's zone where it names none. */
+function time(text: string): Date | 'never' {
+  if (text === 'never') return text
+  const value = new Date(text)
+  if (!Number.isNaN(value.getTime())) return value
+  throw new InvalidArgumentError('It is a time, such as 2030-01-31T00:00:00Z, or never.')
 }
 
 function count(text: string): number {

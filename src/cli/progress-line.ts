@@ -1,5 +1,6 @@
 import type { Progress } from '../core/content.ts'
 import { displayWidth, formatBytes, formatDuration, formatRate } from './display.ts'
+import type { ProgressForm } from './progress-view.ts'
 
 const BAR_MAX = 30
 const BAR_MIN = 8
@@ -22,6 +23,9 @@ export function progressLine(label: string, progress: Progress, columns: number)
   return name === '' ? line.slice(0, columns) : line
 }
 
+/** How the progress of bytes is told. */
+export const bytesForm: ProgressForm<Progress> = { line: progressLine, text: progressText }
+
 function factsOf({ bytesDone, bytesTotal, percent, elapsedMs, remainingMs }: Progress): string[] {
   const size =
     bytesTotal === undefined
@@ -40,7 +44,8 @@ function bar(percent: number, width: number): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`
 }
 
-function shorten(text: string, columns: number): string {
+/** `text` in at most `columns` columns; empty where nothing of it would be left to see. */
+export function shorten(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text
   if (columns < 4) return ''
   let kept = ''

@@ -13,6 +13,8 @@ export const daemonFlags = [
   'dataDir',
   'listen',
   'maxFileSize',
+  'storageMax',
+  'storageReserve',
   'network',
   'swarmListen',
   'peers',

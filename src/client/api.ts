@@ -13,6 +13,8 @@ export type ApiRequest = {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: AsyncIterable<Uint8Array>
   readonly signal?: AbortSignal | undefined
+  /** The daemon may be silent for as long as it likes: it works. */
+  readonly patient?: boolean
 }
 
 /** An answer whose status says it went well. */
@@ -77,7 +79,7 @@ export class Api {
   }
 
   async #dispatch(request: ApiRequest): Promise<Dispatcher.ResponseData> {
-    const { method, path, query = {}, headers = {}, body, signal } = request
+    const { method, path, query = {}, headers = {}, body, signal, patient = false } = request
     const search = new URLSearchParams(query).toString()
     try {
       return await this.#pool.request({
@@ -87,6 +89,7 @@ export class Api {
         // Undici documents (async) iterables as bodies; its types do not.
         ...(body === undefined ? {} : { body: body as unknown as Readable }),
         ...(signal === undefined ? {} : { signal }),
+        ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
         highWaterMark: BUFFER_BYTES,
       })
     } catch (error) {

@@ -7,10 +7,24 @@ import type {
   ImportResult,
   ListOptions,
   NodeStatus,
+  RepoStat,
   UploadPage,
   UploadResult,
 } from '../core/content.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
+import type {
+  CollectionResult,
+  CollectOptions,
+  Pin,
+  PinCheck,
+  PinFilter,
+  PinOptions,
+  PinPage,
+  PinPageOptions,
+  PinResult,
+  PinUpdateOptions,
+  VerifyPinsOptions,
+} from '../core/pins.ts'
 import type {
   CarSource,
   ContentId,
@@ -31,6 +45,7 @@ import { downloadTo, stat } from './download-to.ts'
 import { importCar } from './import-car.ts'
 import { ls } from './listing.ts'
 import { connectPeer, disconnectPeer, id, peers } from './peers.ts'
+import { collect, listPins, pin, pins, repoStat, unpin, updatePin, verifyPins } from './pins.ts'
 import { upload } from './upload.ts'
 
 export type ClientOptions = {
@@ -97,6 +112,38 @@ export class StorageClient implements Storage, AsyncDisposable {
 
   status({ signal }: SignalOptions = {}): Promise<NodeStatus> {
     return this.#api.json(nodeStatus, { method: 'GET', path: '/status', signal })
+  }
+
+  pin(content: ContentId, options?: PinOptions): Promise<PinResult> {
+    return pin(this.#api, content, options)
+  }
+
+  unpin(content: ContentId, options?: SignalOptions): Promise<Pin> {
+    return unpin(this.#api, content, options)
+  }
+
+  updatePin(from: ContentId, to: ContentId, options?: PinUpdateOptions): Promise<PinResult> {
+    return updatePin(this.#api, { from, to }, options)
+  }
+
+  pins(filter?: PinFilter): AsyncIterable<Pin> {
+    return pins(this.#api, filter)
+  }
+
+  listPins(options?: PinPageOptions): Promise<PinPage> {
+    return listPins(this.#api, options)
+  }
+
+  verifyPins(options?: VerifyPinsOptions): AsyncIterable<PinCheck> {
+    return verifyPins(this.#api, options)
+  }
+
+  repoStat(options?: SignalOptions): Promise<RepoStat> {
+    return repoStat(this.#api, options)
+  }
+
+  collect(options?: CollectOptions): Promise<CollectionResult> {
+    return collect(this.#api, options)
   }
 
   id(options?: SignalOptions): Promise<NodeIdentity> {

@@ -2,6 +2,7 @@ import { nodeIdentity, peerConnection, peerList } from '../api/schemas.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type { SignalOptions } from '../core/storage.ts'
 import type { Api } from './api.ts'
+import { jsonBody } from './json-body.ts'
 
 export async function id(api: Api, { signal }: SignalOptions = {}): Promise<NodeIdentity> {
   return await api.json(nodeIdentity, { method: 'GET', path: '/id', signal })
@@ -23,8 +24,7 @@ export async function connectPeer(
   return await api.json(peerConnection, {
     method: 'POST',
     path: '/peers',
-    headers: { 'content-type': 'application/json' },
-    body: once(Buffer.from(JSON.stringify({ address }))),
+    ...jsonBody({ address }),
     signal,
   })
 }
@@ -37,8 +37,4 @@ export async function disconnectPeer(
   const path = `/peers/${encodeURIComponent(peer.toWellFormed())}`
   const answer = await api.send({ method: 'DELETE', path, signal })
   answer.discard()
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

@@ -37,11 +37,12 @@ export async function upload(
 }
 
 function queryOf(content: Content, options: UploadOptions): Record<string, string> {
-  const { contentType, expectedSha256 } = options
+  const { contentType, expectedSha256, pin } = options
   return {
     filename: options.filename ?? content.name,
     ...(contentType === undefined ? {} : { contentType }),
     ...(expectedSha256 === undefined ? {} : { expectedSha256 }),
+    ...(pin === undefined ? {} : { pin: String(pin) }),
   }
 }
 

@@ -51,6 +51,10 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
       dataDir,
       api: values.listen,
       maxFileBytes: values.maxFileSize,
+      storageMaxBytes: values.storageMax,
+      // By default it depends on the disk.
+      storageReserveBytes:
+        origins.storageReserve === 'default' ? undefined : values.storageReserve,
       network:
         values.network === 'off' ? null : { listen: values.swarmListen, peers: values.peers },
       gateway: values.gatewayListen,

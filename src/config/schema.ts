@@ -52,6 +52,28 @@ export const settings = {
     meaning: 'the largest file that is stored, at every door; 0: no limit but the disk',
     show: formatSize,
   }),
+  storageMax: setting({
+    key: 'storage.max',
+    variable: 'PRSM_STORAGE_MAX',
+    flag: '--storage-max SIZE',
+    type: fromText(sizeParser('PRSM_STORAGE_MAX')),
+    fallback: 0,
+    unit: 'size',
+    meaning:
+      'what the data folder may take on the disk, hard; unpinned content is collected before it is full; 0: no limit but the disk',
+    show: formatSize,
+  }),
+  storageReserve: setting({
+    key: 'storage.reserve',
+    variable: 'PRSM_STORAGE_RESERVE',
+    flag: '--storage-reserve SIZE',
+    type: fromText(sizeParser('PRSM_STORAGE_RESERVE')),
+    fallback: limits.storageReserveBytes,
+    unit: 'size',
+    meaning:
+      'what stays free on the disk: nothing is stored beyond it; by default not more than a twentieth of the disk; 0: nothing',
+    show: formatSize,
+  }),
   network: setting({
     key: 'network.mode',
     variable: 'PRSM_NETWORK',
@@ -172,6 +194,8 @@ export type Config = {
   readonly api: { readonly host: string; readonly port: number }
   /** Bytes of one file; 0: no limit. */
   readonly maxFileBytes: number
+  readonly storageMaxBytes: number
+  readonly storageReserveBytes: number | undefined
   /** Null: no network node is started. */
   readonly network: Required<NetworkOptions> | null
   /** Null: no gateway. */

@@ -35,6 +35,8 @@ export interface LocalBlocks extends BlockSource {
 export interface BlockSession extends BlockSource, AsyncDisposable {}
 
 export type SessionOptions = {
+  /** What is read: kept from collections while the session is open. */
+  readonly root?: CID
   /** Ask nobody: what is not here is CONTENT_NOT_FOUND at once. */
   readonly offline?: boolean
 }

@@ -43,6 +43,15 @@ export function targetOf(content: string | CID): Target {
   })
 }
 
+/** A CID without a path. Throws INVALID_CID, and INVALID_INPUT for one that has one. */
+export function bareCid(content: string | CID): CID {
+  const { root, path } = targetOf(content)
+  if (path.length === 0) return root
+  throw new PrsmError('INVALID_INPUT', `a CID is wanted, not ${formatTarget({ root, path })}`, {
+    hint: 'name the CID itself: `prsm stat` tells that of a path',
+  })
+}
+
 /** Checks the names of a path inside a DAG. Throws INVALID_INPUT. */
 export function pathNames(parts: readonly string[]): readonly string[] {
   const names = parts.filter((name) => name !== '')

@@ -42,6 +42,8 @@ export type UploadResult = {
   readonly sha256: string
   readonly filename: string
   readonly contentType: string
+  /** True when it is kept from collection. */
+  readonly pinned: boolean
   /** False when this caller had stored the same content under the same name before. */
   readonly created: boolean
   /** Bytes of blocks that had to be stored, and of those that were there. */
@@ -58,6 +60,8 @@ export type UploadRecord = {
   readonly sha256: string
   readonly filename: string
   readonly contentType: string
+  /** True while it is kept from collection. */
+  readonly pinned: boolean
   readonly createdAt: string
 }
 
@@ -97,6 +101,23 @@ export type NodeStatus = {
   readonly uploads: number
   /** Bytes of the files uploaded, each counted as often as it was uploaded. */
   readonly uploadBytes: number
+}
+
+/** What the store takes, and what it spares. Bytes. */
+export type RepoStat = {
+  /** Of the files uploaded, each counted as often as it was uploaded. */
+  readonly logicalBytes: number
+  readonly blocks: number
+  /** Of all blocks, each once. */
+  readonly storedBytes: number
+  /** What is not stored twice: `logicalBytes` less `storedBytes`, where it is more. */
+  readonly savedBytes: number
+  /** What the data folder takes on the disk: files of blocks, databases, their logs; 0 in memory. */
+  readonly physicalBytes: number
+  /** Promised to uploads under way. */
+  readonly reservedBytes: number
+  /** What it may take; null: no limit but the disk. */
+  readonly maxBytes: number | null
 }
 
 /** One root of an imported CAR. */

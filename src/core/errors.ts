@@ -12,6 +12,7 @@ const errorCodes = [
   'ROUTE_NOT_FOUND',
   'NOT_A_FILE',
   'NOT_A_DIRECTORY',
+  'PIN_NOT_FOUND',
   'FILE_NOT_FOUND',
   'FILE_UNREADABLE',
   'FILE_UNWRITABLE',

@@ -18,6 +18,11 @@ export const limits = {
   openBlockFiles: 1024,
   /** What is left of them when descriptors ran out. */
   fewestOpenBlockFiles: 8,
+  /** Bytes by which a writer that does not say what it brings reserves room. */
+  quotaStepBytes: 16 * MIB,
+  /** Bytes that stay free on the disk, and the share of a small one. `PRSM_STORAGE_RESERVE`; 0: none. */
+  storageReserveBytes: GIB,
+  storageReserveShare: 1 / 20,
   /** Bytes one lease may have put and not yet synced. */
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
@@ -61,6 +66,13 @@ export const limits = {
   maxWrongBlocks: 16,
   /** Answers of those who were asked that the details of an error tell. */
   maxToldAnswers: 20,
+  /** UTF-8 bytes of the name of a pin, and of its metadata as JSON; entries of that. */
+  maxPinNameBytes: 255,
+  maxPinMetadataBytes: 4 * KIB,
+  maxPinMetadata: 64,
+  /** Blocks a pin in the making has asked for and not got, and milliseconds without one after which it says so. */
+  pinFetches: 64,
+  pinStallMs: 5_000,
   /** Links a walk over a DAG (a CAR out, a completeness check) holds to be visited. */
   maxWalkLinks: 1_000_000,
   /** Bytes of the header of a CAR, which names its roots, and roots of one CAR that are rooted. */

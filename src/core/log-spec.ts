@@ -12,6 +12,7 @@ export const LOG_COMPONENTS = [
   'network',
   'retrieval',
   'uploads',
+  'collection',
   'imports',
   'downloads',
   'node',

@@ -1,5 +1,7 @@
 import { isPrsmError, PrsmError } from './errors.ts'
 
+export type SignalOptions = { readonly signal?: AbortSignal }
+
 /** Throws what `cancelled` gives when `signal` is aborted. */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw cancelled(signal)

@@ -7,10 +7,25 @@ import type {
   ListOptions,
   NodeStatus,
   OnProgress,
+  RepoStat,
   UploadPage,
   UploadResult,
 } from './content.ts'
 import type { NodeIdentity, PeerConnection } from './network.ts'
+import type {
+  CollectionResult,
+  CollectOptions,
+  Pin,
+  PinCheck,
+  PinFilter,
+  PinOptions,
+  PinPage,
+  PinPageOptions,
+  PinResult,
+  PinUpdateOptions,
+  VerifyPinsOptions,
+} from './pins.ts'
+import type { SignalOptions } from './signal.ts'
 
 /** Bytes as they come: a string is UTF-8 text. */
 export type ByteSource =
@@ -39,6 +54,8 @@ export type UploadOptions = {
   readonly contentType?: string
   /** Hex. The upload fails with SHA256_MISMATCH when the bytes (or the folder's manifest) have another. */
   readonly expectedSha256?: string
+  /** False leaves the content to the next collection. Default true. */
+  readonly pin?: boolean
   /** Bytes to come, when the caller knows and the source does not tell: refused early when over a limit. */
   readonly bytesTotal?: number
   readonly onProgress?: OnProgress
@@ -85,7 +102,7 @@ export type DownloadToResult = {
 /** `CID`, `CID/path`, `/ipfs/CID/path` or a CID object. */
 export type ContentId = string | CID
 
-export type SignalOptions = { readonly signal?: AbortSignal }
+export type { SignalOptions } from './signal.ts'
 
 /** `offline`: ask no peer. */
 export type ReadOptions = SignalOptions & { readonly offline?: boolean }
@@ -121,6 +138,20 @@ export interface Storage {
    * whose DAG has blocks missing is told as incomplete and not rooted. Throws CAR_INVALID.
    */
   importCar(source: CarSource, options?: ImportOptions): Promise<ImportResult>
+  /** Fetches what is missing of the content and keeps it. Throws CONTENT_NOT_FOUND. */
+  pin(content: ContentId, options?: PinOptions): Promise<PinResult>
+  /** Lets content go: the next collection may take it. Throws PIN_NOT_FOUND. */
+  unpin(content: ContentId, options?: SignalOptions): Promise<Pin>
+  /** Pins `to` instead of `from`, in one step, with its name and metadata. Throws PIN_NOT_FOUND. */
+  updatePin(from: ContentId, to: ContentId, options?: PinUpdateOptions): Promise<PinResult>
+  /** The pins, in the order of their CIDs; `listPins` gives them in pages. */
+  pins(filter?: PinFilter): AsyncIterable<Pin>
+  listPins(options?: PinPageOptions): Promise<PinPage>
+  /** Looks whether all that is pinned is here, and with `read` whether it can be read. */
+  verifyPins(options?: VerifyPinsOptions): AsyncIterable<PinCheck>
+  repoStat(options?: SignalOptions): Promise<RepoStat>
+  /** Takes what nothing keeps: no pin, no upload that goes on, no reader. Everything else goes on meanwhile. */
+  collect(options?: CollectOptions): Promise<CollectionResult>
   /** Who this node is on the network. Throws NETWORK_OFF. */
   id(options?: SignalOptions): Promise<NodeIdentity>
   /** The connections to other nodes. Throws NETWORK_OFF. */

@@ -35,6 +35,11 @@ export class Checkpointer {
     return this.#used
   }
 
+  /** Says that the worker is asked about this file by others. */
+  touch(): void {
+    this.#used = true
+  }
+
   /**
    * Before a batch: starts what is due, and pauses the queue where the batch must not come first. On
    * a full disk the room of the -wal is the room there is: using it anew lets deletions through.

@@ -45,7 +45,8 @@ export async function openDatabaseFile(init: DatabaseFileInit): Promise<Database
 
 /**
  * Refuses a file before anything changes it: a connection that can write would, when it is closed,
- * checkpoint a -wal that a crash left.
+ * checkpoint a -wal that a crash left. One that only reads cannot open a file beside a journal that a
+ * power cut in its first moments brought back, before anything was stored: that has to be rolled back.
  */
 async function lookAt(init: DatabaseFileInit): Promise<void> {
   const { path, files } = init
@@ -59,7 +60,8 @@ async function lookAt(init: DatabaseFileInit): Promise<void> {
     })
   }
   if (fileBytes === 0) return
-  const connection = openToLook(path, walBytes > 0)
+  const journalBytes = await sizeOf(`${path}-journal`, files)
+  const connection = openToLook(path, walBytes > 0 && journalBytes === 0)
   try {
     checkSchema(connection, init)
   } finally {

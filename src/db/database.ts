@@ -1,9 +1,17 @@
-import { type PrsmError, systemCode } from '../core/errors.ts'
+import { statSync } from 'node:fs'
+import { type PrsmError, systemCode, toPrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
+import { limits } from '../core/limits.ts'
 import { type Connection, openMemory } from './connection.ts'
 import { closeDatabaseFile, type DatabaseFile, openDatabaseFile } from './database-file.ts'
 import { migrate, type Schema } from './migrate.ts'
 import { fromSqlite } from './sqlite-errors.ts'
+import {
+  type SweepInput,
+  type SweepOutput,
+  type SweepQuery,
+  sweepQueries,
+} from './sweep-queries.ts'
 import { fromFileSystem } from './system-errors.ts'
 import type { DatabaseWorker } from './worker.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -40,8 +48,14 @@ export interface Database extends AsyncDisposable {
   readonly failure: PrsmError | undefined
   /** Read-only (in memory: the one connection). Sees what is committed; no cursor across an await. */
   readonly reader: Connection
+  /** Answers a question of a collection, on the worker's thread where there is one. */
+  ask<Name extends SweepQuery>(name: Name, input: SweepInput<Name>): Promise<SweepOutput<Name>>
+  /** Gives free pages back to the disk, those that can be given, some milliseconds at a time. Rejects as `write` does. */
+  vacuum(): Promise<void>
   /** Brings all of the -wal into the file. Rejects with STORE_LOCKED when a reader holds it up. */
   checkpoint(): Promise<void>
+  /** Bytes the database takes on the disk with its -wal, or will when that is in it; 0 in memory. */
+  diskBytes(): number
   /** Bytes of the database's pages. */
   fileBytes(): number
   /** Bytes in the -wal, those that are in the file by now included. */
@@ -98,9 +112,39 @@ class OpenDatabase implements Database {
     return this.#queue.add<T>(job as (writer: Connection) => T)
   }
 
+  async ask<Name extends SweepQuery>(
+    name: Name,
+    input: SweepInput<Name>,
+  ): Promise<SweepOutput<Name>> {
+    if (this.#file !== null) {
+      const { worker, path } = this.#file.init
+      this.#file.checkpointer.touch()
+      return (await worker.request('sweepQuery', { path, name, input })) as SweepOutput<Name>
+    }
+    const query = sweepQueries[name] as (
+      connection: Connection,
+      input: SweepInput<Name>,
+    ) => SweepOutput<Name>
+    return query(this.reader, input)
+  }
+
+  async vacuum(): Promise<void> {
+    for (let pages = VACUUM_PAGES; pages > 0; ) pages = await this.write(giveBack(pages))
+    // The file is cut when the -wal is in it; the next checkpoint does it, too.
+    await this.checkpoint().catch((error: unknown) =>
+      this.#file?.init.onWarning(toPrsmError(error)),
+    )
+  }
+
   async checkpoint(): Promise<void> {
     if (this.#queue.refusal !== undefined) throw this.#queue.refusal
     await this.#file?.checkpointer.run()
+  }
+
+  readonly diskBytes = (): number => {
+    if (this.#file === null) return 0
+    const { path } = this.#file.init
+    return Math.max(this.fileBytes(), sizeOf(path)) + sizeOf(`${path}-wal`)
   }
 
   fileBytes(): number {
@@ -124,6 +168,27 @@ class OpenDatabase implements Database {
     await this.#queue.close()
     if (this.#file === null) this.reader.close()
     else await closeDatabaseFile(this.#file)
+  }
+}
+
+/** A look at the file system takes some microseconds, less than asking another thread to do it. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+/** Pages given back in the first transaction; the next ones take as many as their time allows. */
+const VACUUM_PAGES = 64
+
+/** Gives back so many free pages, and tells how many the next transaction is to take: none, when none is left. */
+function giveBack(pages: number): (writer: Connection) => number {
+  return (writer) => {
+    const startedAt = performance.now()
+    const before = pragma(writer, 'freelist_count')
+    writer.pragma(`incremental_vacuum(${pages})`)
+    const left = pragma(writer, 'freelist_count')
+    if (left === 0 || left >= before) return 0
+    const ms = Math.max(performance.now() - startedAt, 0.1)
+    return Math.max(1, Math.min(4 * pages, Math.floor((pages * limits.writeBatchMs) / ms / 2)))
   }
 }
 

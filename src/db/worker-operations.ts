@@ -1,4 +1,5 @@
 import { type Connection, openWorkerConnection } from './connection.ts'
+import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 
 /** Frames in the -wal file, and those of them that are in the database file, too. */
 export type WalState = { readonly frames: number; readonly checkpointed: number }
@@ -46,6 +47,12 @@ export const operations = {
     const version = Number(connection.pragma('user_version', { simple: true }))
     connection.pragma(`user_version = ${version}`)
     return true
+  },
+
+  /** Answers a question of a collection. */
+  sweepQuery({ path, name, input }: File & { name: SweepQuery; input: unknown }): unknown {
+    const query = sweepQueries[name] as (connection: Connection, input: unknown) => unknown
+    return query(connectionTo(path), input)
   },
 
   /** Ends the worker's connection. Where it is the last one, this checkpoints and removes the -wal. */

@@ -14,7 +14,7 @@ export async function downloadTo(
   content: ContentId,
   options: DownloadToOptions & { readonly path: string },
 ): Promise<DownloadToResult> {
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   const dag = dagOptions(parts, options)
   const cid = await resolveContent(blocks, content, dag)
   const { kind, bytes } = await statNode(blocks, cid, dag)

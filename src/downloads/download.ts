@@ -30,7 +30,7 @@ async function* chunks(
   content: ContentId,
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   const read = readOptions(parts, options)
   const cid = await resolveContent(blocks, content, read)
   if (options.onProgress === undefined) {
@@ -64,7 +64,7 @@ async function collect(
   options: DownloadOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   checkRange(options)
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   const read = readOptions(parts, { ...options, reuseBuffers: true })
   const cid = await resolveContent(blocks, content, read)
   const file = await openFile(blocks, cid, read)

@@ -17,9 +17,14 @@ export type ContentParts = {
   readonly nodes: NodeCache
 }
 
-/** The way to blocks of one operation, to be disposed at its end. */
-export function openSession({ retrieval }: ContentParts, options: ReadOptions): BlockSession {
-  return retrieval.session({ offline: options.offline ?? false })
+/** The way to blocks of one reader, which keeps what he reads from collections until it is disposed. Throws INVALID_CID. */
+export function openSession(
+  { retrieval }: ContentParts,
+  content: ContentId,
+  { offline = false, signal }: ReadOptions,
+): BlockSession {
+  throwIfCancelled(signal)
+  return retrieval.session({ offline, root: targetOf(content).root })
 }
 
 /** Options of the readers below: decoded nodes are shared by all of a node's reads. */
@@ -46,7 +51,7 @@ export async function statContent(
   content: ContentId,
   options: ReadOptions,
 ): Promise<ContentStat> {
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   const dag = dagOptions(parts, options)
   return await statNode(blocks, await resolveContent(blocks, content, dag), dag)
 }
@@ -56,7 +61,7 @@ export async function* listContent(
   content: ContentId,
   options: ReadOptions,
 ): AsyncGenerator<DirectoryEntry> {
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   const dag = dagOptions(parts, options)
   yield* listEntries(blocks, await resolveContent(blocks, content, dag), dag)
 }
@@ -67,7 +72,7 @@ export async function* walkContent(
   content: ContentId,
   options: ReadOptions,
 ): AsyncGenerator<FolderEntry> {
-  await using blocks = openSession(parts, options)
+  await using blocks = openSession(parts, content, options)
   // The content of the files is the consumer's own.
   const dag = { ...dagOptions(parts, options), buffers: newMemory }
   yield* walkFolder(blocks, await resolveContent(blocks, content, dag), dag)

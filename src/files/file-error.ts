@@ -18,6 +18,7 @@ const reading: Readonly<Record<string, Meaning>> = {
   ...shared,
   EACCES: { code: 'FILE_UNREADABLE', says: 'cannot be read: permission denied' },
   EPERM: { code: 'FILE_UNREADABLE', says: 'cannot be read: not permitted' },
+  EISDIR: { code: 'NOT_A_FILE', says: 'is a folder' },
   ENAMETOOLONG: { code: 'UNSUPPORTED_ENTRY', says: 'has too long a path' },
 }
 

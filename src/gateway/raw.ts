@@ -35,14 +35,16 @@ export type BlockHead = {
 
 /** A block, or the ranges of it that are asked for. Without a range it is looked up once, not first for its size. */
 export async function blockReply(
-  { blocks, signal, ...ask }: Pick<Ask, 'blocks' | 'signal' | 'method' | 'header'>,
+  ask: Pick<Ask, 'blocks' | 'signal' | 'method' | 'header'>,
   cid: CID,
-  { type = RAW_TYPE, ...head }: BlockHead,
+  { etag, headers, type = RAW_TYPE }: BlockHead,
 ): Promise<Reply> {
+  const { blocks, signal } = ask
   const whole = ask.method === 'GET' && ask.header('range') === undefined
   const block = whole ? await blocks.get(cid, { signal }) : undefined
   return await contentReply(ask, {
-    ...head,
+    etag,
+    headers,
     type,
     size: block?.byteLength ?? (await blocks.size(cid, { signal })),
     read: async ({ offset, length }) =>

@@ -43,7 +43,10 @@ export async function serve(
     const target = targetOf(exchange)
     if (target.kind !== 'content') return await send(exchange, target.reply)
     using room = parts.ahead.take()
-    await using blocks = parts.openSession({ offline: onlyIfCached(exchange) })
+    await using blocks = parts.openSession({
+      offline: onlyIfCached(exchange),
+      root: target.root,
+    })
     const ask = askOf(exchange, target, {
       nodes: parts.nodes,
       passingBytes: parts.passingBytes,

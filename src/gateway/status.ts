@@ -15,6 +15,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   ROUTE_NOT_FOUND: 404,
   NOT_A_FILE: 400,
   NOT_A_DIRECTORY: 404,
+  PIN_NOT_FOUND: 404,
   FILE_NOT_FOUND: 404,
   FILE_UNREADABLE: 500,
   FILE_UNWRITABLE: 500,

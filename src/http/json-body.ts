@@ -25,6 +25,11 @@ export async function jsonBody(exchange: Exchange, idleMs: number): Promise<unkn
   }
 }
 
+/** The same; without a body what `{}` says. */
+export async function optionalJsonBody(exchange: Exchange, idleMs: number): Promise<unknown> {
+  return exchange.hasBody ? await jsonBody(exchange, idleMs) : {}
+}
+
 function checkJsonSize(bytes: number): void {
   const maxBytes = limits.maxJsonBodyBytes
   if (bytes <= maxBytes) return

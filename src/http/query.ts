@@ -4,10 +4,19 @@ import { PrsmError } from '../core/errors.ts'
 
 /** The query of a request as `schema` has it. Throws INVALID_INPUT with all its faults. */
 export function parseQuery<T>(schema: z.ZodType<T>, query: unknown): T {
-  const parsed = schema.safeParse(query)
+  return parsed(schema, query, 'query')
+}
+
+/** The JSON body of a request as `schema` has it. Throws INVALID_INPUT with all its faults. */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  return parsed(schema, body, 'body')
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, what: 'query' | 'body'): T {
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => [...issue.path, issue.message].join(': '))
-  throw new PrsmError('INVALID_INPUT', `the query is not valid: ${faults.join('; ')}`, {
+  throw new PrsmError('INVALID_INPUT', `the ${what} is not valid: ${faults.join('; ')}`, {
     details: { faults },
     cause: parsed.error,
   })

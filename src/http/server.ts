@@ -12,6 +12,8 @@ import { addHealthRoutes } from './routes/health.ts'
 import { addLsRoute } from './routes/ls.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
 import { addPeerRoutes } from './routes/peers.ts'
+import { addPinRoutes } from './routes/pins.ts'
+import { addRepoRoutes } from './routes/repo.ts'
 import { addStatRoute } from './routes/stat.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addUploadRoute } from './routes/upload.ts'
@@ -86,6 +88,8 @@ function addRoutes(app: FastifyInstance, { node, metrics }: ApiParts, serving: S
   addContentRoute(app, { node })
   addStatusRoute(app, { node })
   addPeerRoutes(app, { node, idleMs })
+  addPinRoutes(app, { node, idleMs })
+  addRepoRoutes(app, { node, idleMs })
   addHealthRoutes(app, { node, version, isDraining: () => requests.draining })
   addMetricsRoute(app, { metrics })
 }

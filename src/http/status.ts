@@ -14,6 +14,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   ROUTE_NOT_FOUND: 404,
   NOT_A_FILE: 400,
   NOT_A_DIRECTORY: 400,
+  PIN_NOT_FOUND: 404,
   FILE_NOT_FOUND: 404,
   FILE_UNREADABLE: 500,
   FILE_UNWRITABLE: 500,

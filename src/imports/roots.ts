@@ -1,7 +1,6 @@
 import type { Caller } from '../core/caller.ts'
 import { type Book, bookWriter } from '../db/book.ts'
-import { and, eq, inArray } from '../db/drizzle.ts'
-import { root } from '../db/schema/book.ts'
+import { keepForGood, pinnedOf } from '../pins/rows.ts'
 
 /** The roots of an archive: those below which nothing is missing, which are to be kept, and all. */
 export type FoundRoots = { readonly whole: readonly string[]; readonly all: readonly string[] }
@@ -13,17 +12,10 @@ export type FoundRoots = { readonly whole: readonly string[]; readonly all: read
 export async function commitRoots(
   book: Book,
   { whole, all }: FoundRoots,
-  { owner }: Caller,
+  caller: Caller,
 ): Promise<ReadonlySet<string>> {
   return book.database.write((connection) => {
-    const writer = bookWriter(connection)
-    const createdAt = Date.now()
-    for (const cid of whole) {
-      const values = { cid, reason: 'import', owner, createdAt }
-      writer.insert(root).values(values).onConflictDoNothing().run()
-    }
-    const mine = and(eq(root.owner, owner), inArray(root.cid, [...all]))
-    const kept = writer.select({ cid: root.cid }).from(root).where(mine).all()
-    return new Set(kept.map(({ cid }) => cid))
+    for (const cid of whole) keepForGood(connection, cid, caller)
+    return pinnedOf(bookWriter(connection), all, caller)
   })
 }

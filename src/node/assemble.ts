@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { type BlockStore, openBlockStore } from '../blocks/block-store.ts'
+import type { Quota } from '../blocks/quota.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
@@ -18,6 +19,7 @@ import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
 import { openNetwork } from './open-network.ts'
+import { openQuota } from './storage-room.ts'
 
 /** What a node is made of; each flow names the slice it uses. */
 export type Parts = AsyncDisposable & {
@@ -28,6 +30,8 @@ export type Parts = AsyncDisposable & {
   /** Null: this node exchanges nothing with peers. */
   readonly network: Network | null
   readonly book: Book
+  /** Null in memory. */
+  readonly quota: Quota | null
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
   readonly hasher: Hasher
@@ -50,17 +54,26 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
   await using stack = new AsyncDisposableStack()
   const folder = await openFolder(options, files)
   if (folder !== null) stack.use(folder)
-  const worker = folder === null ? null : stack.use(startDatabaseWorker())
+  const worker = folder === null ? null : stack.use(overrides.worker ?? startDatabaseWorker())
   const databases = { folder, files, worker, logger: child(logger, 'db') }
   const blocksDb = stack.use(await openBlocksDb(databases))
   const book = stack.use(await openBookDb(databases))
   // Whoever waits for a block hears of it; the network, which tells him, starts when the store is open.
   let announce = (_cid: CID): void => {}
-  const blocks = stack.use(
+  const quota =
+    folder === null
+      ? undefined
+      : await openQuota(options, {
+          path: folder.path,
+          databases: [blocksDb, book.database],
+          fileBytes: () => blocks.totals().fileBytes,
+        })
+  const blocks: BlockStore = stack.use(
     await openBlockStore({
       db: blocksDb,
       path: folder?.blocksDir ?? null,
       files,
+      quota,
       inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
       metrics,
       writers: writersOf(options.poolThreads ?? 4),
@@ -82,6 +95,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     retrieval,
     network,
     book,
+    quota: quota ?? null,
     nodes: new NodeCache(),
     hasher,
     freeChunks: [],

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { PrsmError, systemCode } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
@@ -25,6 +25,7 @@ export async function readOrWriteStamp(dataDir: string, files: FilePort): Promis
   const text = await readText(path, files)
   if (text !== undefined) return parseStamp(path, text)
   await refuseUnstamped(dataDir, files)
+  await syncNames(dataDir, files)
   const stamp: FormatStamp = {
     format: FORMAT,
     inlineBlockBytes: limits.inlineBlockBytes,
@@ -42,6 +43,22 @@ async function refuseUnstamped(dataDir: string, files: FilePort): Promise<void> 
   throw new PrsmError('STORE_CORRUPT', `${dataDir} has ${data.join(', ')} and no format.json`, {
     hint: 'put format.json back (a backup has it), or choose another PRSM_DATA_DIR',
   })
+}
+
+/** A new folder, and those it is in, keep their names: its content is worth nothing where nobody finds it. */
+async function syncNames(dataDir: string, files: FilePort): Promise<void> {
+  for (let folder = dataDir; folder !== dirname(folder); folder = dirname(folder)) {
+    await syncUnlessForbidden(dirname(folder), files)
+  }
+}
+
+/** A folder we may not read is of somebody else, who made its names durable. */
+async function syncUnlessForbidden(folder: string, files: FilePort): Promise<void> {
+  try {
+    await files.syncDirectory(folder)
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'EINVAL'].includes(systemCode(error) ?? '')) throw error
+  }
 }
 
 function parseStamp(path: string, text: string): FormatStamp {

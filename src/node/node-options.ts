@@ -1,5 +1,6 @@
 import type { FilePort } from '../core/file-port.ts'
 import type { NetworkOptions } from '../core/network.ts'
+import type { DatabaseWorker } from '../db/worker.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
 export type NodeOptions = {
@@ -9,6 +10,10 @@ export type NodeOptions = {
   readonly storage?: 'disk' | 'memory'
   /** Bytes of one file at every door. Default 1 GiB; 0 = no limit but the disk. */
   readonly maxFileBytes?: number
+  /** Bytes the data folder may take, hard: what would go beyond it is STORAGE_FULL. Default: no limit but the disk. */
+  readonly storageMaxBytes?: number
+  /** Bytes that stay free on the disk. Default 1 GiB, of a small disk a twentieth; 0 = none. */
+  readonly storageReserveBytes?: number
   /**
    * Whether it exchanges blocks with peers, where it listens for them, whom it stays connected to.
    * Default `off`: a library opens no port unasked. `on` is `{}`.
@@ -34,4 +39,4 @@ export type NodeNetworkOptions = NetworkOptions & {
 }
 
 /** What a test puts in the place of a part. */
-export type Overrides = { readonly files?: FilePort }
+export type Overrides = { readonly files?: FilePort; readonly worker?: DatabaseWorker }

@@ -1,5 +1,8 @@
+import { Slots } from '../blocks/slots.ts'
+import { collect } from '../collection/collect.ts'
 import type { SessionOptions } from '../core/block-source.ts'
 import { type Caller, LOCAL } from '../core/caller.ts'
+import { bareCid } from '../core/cid.ts'
 import type {
   ContentStat,
   DirectoryEntry,
@@ -7,11 +10,25 @@ import type {
   ImportResult,
   ListOptions,
   NodeStatus,
+  RepoStat,
   UploadPage,
   UploadResult,
 } from '../core/content.ts'
 import { PrsmError, toPrsmError } from '../core/errors.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
+import type {
+  CollectionResult,
+  CollectOptions,
+  Pin,
+  PinCheck,
+  PinFilter,
+  PinOptions,
+  PinPage,
+  PinPageOptions,
+  PinResult,
+  PinUpdateOptions,
+  VerifyPinsOptions,
+} from '../core/pins.ts'
 import type {
   CarSource,
   ContentId,
@@ -31,13 +48,18 @@ import { downloadTo } from '../downloads/download-to.ts'
 import { listContent, statContent, walkContent } from '../downloads/open-content.ts'
 import { importCar } from '../imports/import-car.ts'
 import type { Network } from '../network/network.ts'
+import { pin, updatePin } from '../pins/pin.ts'
+import { listPins, removePin } from '../pins/rows.ts'
+import { eachPin, verifyPins } from '../pins/verify.ts'
 import { child, type Logger } from '../telemetry/logger.ts'
 import { beginOperation, type Metrics, type Operation, observe } from '../telemetry/metrics.ts'
 import { listUploads } from '../uploads/list.ts'
 import { uploadTotals } from '../uploads/totals.ts'
 import { upload } from '../uploads/upload.ts'
 import { assemble, type Parts } from './assemble.ts'
+import { AutoCollection } from './auto-collection.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
+import { repoStat } from './repo-stat.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -57,6 +79,9 @@ export class StorageNode implements Storage, AsyncDisposable {
   readonly #startedAt = new Date()
   readonly #uploadLog: Logger
   readonly #importLog: Logger
+  readonly #collectionLog: Logger
+  readonly #collections = new Slots(1)
+  readonly #autoCollection: AutoCollection
   readonly #running = new Set<Promise<unknown>>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -66,6 +91,8 @@ export class StorageNode implements Storage, AsyncDisposable {
     this.#parts = parts
     this.#uploadLog = child(parts.logger, 'uploads')
     this.#importLog = child(parts.logger, 'imports')
+    this.#collectionLog = child(parts.logger, 'collection')
+    this.#autoCollection = new AutoCollection(parts.quota, (free) => this.#makeRoom(free))
   }
 
   /** @internal Use `createStorageNode`. */
@@ -160,6 +187,62 @@ export class StorageNode implements Storage, AsyncDisposable {
     return this.#observed('list', async () => listUploads(this.#parts.book, options, caller))
   }
 
+  async pin(
+    content: ContentId,
+    options: PinOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<PinResult> {
+    const within = this.#untilClosed(options)
+    return this.#observed('pin', () => pin(this.#parts, content, within, caller))
+  }
+
+  async unpin(
+    content: ContentId,
+    _options: SignalOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<Pin> {
+    return this.#observed('unpin', async () =>
+      removePin(this.#parts.book, bareCid(content), caller),
+    )
+  }
+
+  async updatePin(
+    from: ContentId,
+    to: ContentId,
+    options: PinUpdateOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<PinResult> {
+    const within = this.#untilClosed(options)
+    return this.#observed('pin', () => updatePin(this.#parts, { from, to }, within, caller))
+  }
+
+  pins(filter: PinFilter = {}, caller: Caller = LOCAL): AsyncGenerator<Pin> {
+    return this.#guarded('pins', eachPin(this.#parts.book, this.#untilClosed(filter), caller))
+  }
+
+  async listPins(options: PinPageOptions = {}, caller: Caller = LOCAL): Promise<PinPage> {
+    return this.#observed('pins', async () => listPins(this.#parts.book, options, caller))
+  }
+
+  verifyPins(options: VerifyPinsOptions = {}, caller: Caller = LOCAL): AsyncGenerator<PinCheck> {
+    return this.#guarded('verify', verifyPins(this.#parts, this.#untilClosed(options), caller))
+  }
+
+  async repoStat(): Promise<RepoStat> {
+    this.#assertOpen()
+    return repoStat(this.#parts)
+  }
+
+  /** One at a time: a second one begins when the first has ended. */
+  async collect(options: CollectOptions = {}): Promise<CollectionResult> {
+    const within = this.#untilClosed(options)
+    const result = await this.#observed('collect', () =>
+      this.#collections.run(() => collect(this.#parts, within)),
+    )
+    this.#collectionLog.info(result, 'collected')
+    return result
+  }
+
   async status(): Promise<NodeStatus> {
     this.#assertOpen()
     const { blocks, bytes } = this.#parts.blocks.totals()
@@ -190,6 +273,18 @@ export class StorageNode implements Storage, AsyncDisposable {
 
   async disconnectPeer(id: string): Promise<void> {
     await this.#network().disconnect(id)
+  }
+
+  async #makeRoom(free: number): Promise<boolean> {
+    try {
+      await this.collect({ free })
+      return true
+    } catch (err) {
+      if (!this.#closing.signal.aborted) {
+        this.#collectionLog.warn({ err }, 'the store is nearly full, and was not collected')
+      }
+      return false
+    }
   }
 
   /** What the gateway is made of: it reads blocks as the flows do, without their wrapping. */
@@ -253,6 +348,8 @@ export class StorageNode implements Storage, AsyncDisposable {
         return await running
       } catch (error) {
         throw this.#known(error)
+      } finally {
+        if (!this.#closing.signal.aborted) this.#autoCollection.look()
       }
     })
   }

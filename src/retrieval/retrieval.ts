@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import type { BlockStore } from '../blocks/block-store.ts'
 import type { BlockFetcher, BlockSession } from '../core/block-source.ts'
 import { PrsmError } from '../core/errors.ts'
@@ -34,6 +35,7 @@ export class Retrieval implements AsyncDisposable {
   readonly #parts: SessionParts
   readonly #fetches: Fetches
   readonly #missed: Missed
+  readonly #fetchers: readonly BlockFetcher[]
 
   constructor(init: RetrievalInit) {
     const { blocks, fetchers, keep, logger, metrics, now = () => performance.now() } = init
@@ -41,6 +43,7 @@ export class Retrieval implements AsyncDisposable {
     const cache = new BlockCache(init.cacheBytes)
     this.passingBytes = Math.floor(init.cacheBytes / 4)
     this.#missed = new Missed(now)
+    this.#fetchers = init.fetchers
     this.#fetches = new Fetches({
       sources: fetchers.map((fetcher) => new Source(fetcher, { idleMs, metrics, now })),
       missed: this.#missed,
@@ -57,6 +60,11 @@ export class Retrieval implements AsyncDisposable {
   /** One reader's way to blocks. Dispose it: what was fetched for it is then on the disk, or not kept. */
   session(options: RetrievalSessionOptions = {}): BlockSession {
     return new Session(this.#parts, options)
+  }
+
+  /** Who has been asked for a block and has not answered. */
+  waitingFor(cid: CID): readonly string[] {
+    return this.#fetchers.flatMap((fetcher) => fetcher.waitingFor(cid))
   }
 
   /** For who knows that somebody new can be asked: 'nobody has it' is true no more. */

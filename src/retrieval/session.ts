@@ -39,6 +39,7 @@ const NO_OPTIONS: GetOptions = {}
 export class Session implements BlockSession {
   readonly #parts: SessionParts
   readonly #options: RetrievalSessionOptions
+  readonly #hold: Disposable | undefined
   /** Its own, for what it fetches; opened with the first block of it. */
   #keeping: Lease | undefined
   /** False once the store refused: what is fetched is read all the same. */
@@ -49,6 +50,7 @@ export class Session implements BlockSession {
   constructor(parts: SessionParts, options: RetrievalSessionOptions) {
     this.#parts = parts
     this.#options = options
+    this.#hold = options.root && parts.blocks.hold(options.root)
   }
 
   get(cid: CID, options: GetOptions = NO_OPTIONS): Promise<Uint8Array> {
@@ -85,6 +87,7 @@ export class Session implements BlockSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using _ = this.#hold
     this.#keeps = false
     this.#atHand = undefined
     await using keeping = this.#keeping

@@ -2,7 +2,19 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { toPrsmError } from '../core/errors.ts'
 
 /** What `ipfs_operations_total` tells apart. */
-export type Operation = 'upload' | 'download' | 'stat' | 'ls' | 'walk' | 'list' | 'import'
+export type Operation =
+  | 'upload'
+  | 'download'
+  | 'stat'
+  | 'ls'
+  | 'walk'
+  | 'list'
+  | 'import'
+  | 'pin'
+  | 'unpin'
+  | 'pins'
+  | 'verify'
+  | 'collect'
 
 /** The counters of one node, in a registry of its own. Names are part of the interface (`docs/`). */
 export type Metrics = {

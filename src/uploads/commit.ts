@@ -2,7 +2,8 @@ import type { Caller } from '../core/caller.ts'
 import type { Book } from '../db/book.ts'
 import { bookWriter } from '../db/book.ts'
 import { and, eq } from '../db/drizzle.ts'
-import { root, upload } from '../db/schema/book.ts'
+import { upload } from '../db/schema/book.ts'
+import { keepForGood, pinnedOf } from '../pins/rows.ts'
 
 /** What an upload adds to the book. */
 export type NewUpload = {
@@ -15,15 +16,20 @@ export type NewUpload = {
   readonly profile: string
 }
 
+export type CommitUploadOptions = { readonly pin: boolean; readonly caller: Caller }
+
+export type CommittedUpload = { readonly created: boolean; readonly pinned: boolean }
+
 /**
- * The one write of an upload: its root and its row, all or nothing, durable when it resolves. False
- * when this caller had stored the same content under the same name: then nothing is written.
+ * The one write of an upload: its pin and its row, all or nothing, durable when it resolves. Not
+ * `created` when this caller had stored the same content under the same name: then its pin alone is written,
+ * where it is wanted and gone.
  */
 export async function commitUpload(
   book: Book,
   stored: NewUpload,
-  caller: Caller,
-): Promise<boolean> {
+  { pin, caller }: CommitUploadOptions,
+): Promise<CommittedUpload> {
   return book.database.write((connection) => {
     const writer = bookWriter(connection)
     const { owner } = caller
@@ -34,17 +40,15 @@ export async function commitUpload(
       eq(upload.filename, filename),
       eq(upload.contentType, contentType),
     )
-    if (writer.select({ id: upload.id }).from(upload).where(same).get() !== undefined) return false
     const createdAt = Date.now()
-    writer
-      .insert(root)
-      .values({ cid, reason: 'upload', owner, createdAt })
-      .onConflictDoNothing()
-      .run()
+    if (pin) keepForGood(connection, cid, caller)
+    const pinned = pin || pinnedOf(writer, [cid], caller).has(cid)
+    const before = writer.select({ id: upload.id }).from(upload).where(same).get()
+    if (before !== undefined) return { created: false, pinned }
     writer
       .insert(upload)
       .values({ ...stored, owner, createdAt })
       .run()
-    return true
+    return { created: true, pinned }
   })
 }

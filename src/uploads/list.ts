@@ -5,6 +5,7 @@ import { limits } from '../core/limits.ts'
 import { type Book, readBook } from '../db/book.ts'
 import { and, desc, eq, lt } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
+import { pinnedOf } from '../pins/rows.ts'
 
 /** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that cannot be. */
 export function listUploads(book: Book, options: ListOptions, caller: Caller): UploadPage {
@@ -20,7 +21,15 @@ export function listUploads(book: Book, options: ListOptions, caller: Caller): U
       .limit(limit + 1)
       .all(),
   )
-  const uploads = rows.slice(0, limit).map(toRecord)
+  const shown = rows.slice(0, limit)
+  const pinned = readBook(book, (orm) =>
+    pinnedOf(
+      orm,
+      shown.map(({ cid }) => cid),
+      caller,
+    ),
+  )
+  const uploads = shown.map((row) => toRecord(row, pinned.has(row.cid)))
   const last = uploads.at(-1)
   return rows.length > limit && last !== undefined ? { uploads, next: last.id } : { uploads }
 }
@@ -39,7 +48,7 @@ function checkBefore(before: number): void {
   })
 }
 
-function toRecord(row: typeof upload.$inferSelect): UploadRecord {
+function toRecord(row: typeof upload.$inferSelect, pinned: boolean): UploadRecord {
   const { id, cid, bytes, sha256, filename, contentType, createdAt } = row
   return {
     id,
@@ -48,6 +57,7 @@ function toRecord(row: typeof upload.$inferSelect): UploadRecord {
     sha256,
     filename,
     contentType,
+    pinned,
     createdAt: new Date(createdAt).toISOString(),
   }
 }

@@ -39,7 +39,7 @@ export async function upload(
   request: UploadRequest,
   caller: Caller,
 ): Promise<UploadResult> {
-  const { signal, onProgress, expectedSha256 } = request.options
+  const { signal, onProgress, expectedSha256, pin = true } = request.options
   throwIfCancelled(signal)
   const expected = expectedSha256 === undefined ? undefined : checkSha256(expectedSha256)
   // Disposed last: when the lease has ended, nothing is written any more.
@@ -49,8 +49,8 @@ export async function upload(
   const names = nameOf(content, request.options)
   const meter = new ProgressMeter(onProgress, content.bytesTotal)
   const { maxFileBytes, hasher } = parts
-  const reading = { meter, signal, maxFileBytes, pool, hasher }
   await using lease = parts.blocks.lease()
+  const reading = { meter, signal: untilRefused(lease, signal), maxFileBytes, pool, hasher }
   const stored = await store(lease, content, reading)
   checkExpected(stored.sha256, expected)
   await lease.sync()
@@ -60,9 +60,21 @@ export async function upload(
   const { cid, bytes, sha256 } = stored
   const facts = { cid: cid.toString(), bytes, sha256, ...names }
   const row = { ...facts, kind: content.kind, profile: UNIXFS_PROFILE }
-  const created = await commitUpload(parts.book, row, caller)
+  const committed = await commitUpload(parts.book, row, { pin, caller })
   const { newBytes, reusedBytes } = lease
-  return { ...facts, created, newBytes, reusedBytes, durationMs: meter.elapsedMs }
+  return { ...facts, ...committed, newBytes, reusedBytes, durationMs: meter.elapsedMs }
+}
+
+/** What is announced has its room from the beginning. */
+async function declare(lease: Lease, { bytesTotal }: Content): Promise<void> {
+  if (bytesTotal !== undefined) await lease.declare(bytesTotal)
+}
+
+/** Aborts, too, when the upload has to give its room to an older one. */
+function untilRefused(lease: Lease, signal: AbortSignal | undefined): AbortSignal {
+  const refused = new AbortController()
+  lease.onRefusal((error) => refused.abort(error))
+  return signal === undefined ? refused.signal : AbortSignal.any([refused.signal, signal])
 }
 
 type Stored = { readonly cid: CID; readonly bytes: number; readonly sha256: string }
@@ -75,10 +87,12 @@ async function store(lease: Lease, content: Content, reading: FileReaderInit): P
   const options = reading.signal === undefined ? {} : { signal: reading.signal }
   if (content.kind === 'file') {
     using reader = new FileReader(content, reading)
+    await declare(lease, content)
     const { cid, bytes } = await importFile(blocks, reader, { ...options, handedOver: true })
     return { cid, bytes, sha256: await reader.sha256(cid) }
   }
   const reader = new FolderReader(content, reading)
+  await declare(lease, content)
   const { cid, bytes } = await importFolder(blocks, reader, { ...options, handedOver: true })
   return { cid, bytes, sha256: reader.sha256() }
 }

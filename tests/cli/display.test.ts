@@ -9,6 +9,7 @@ import {
   formatTable,
 } from '../../src/cli/display.ts'
 import { exitCodeOf, exitCodes } from '../../src/cli/exit-codes.ts'
+import { pinForm } from '../../src/cli/pin-line.ts'
 import { progressLine, progressText } from '../../src/cli/progress-line.ts'
 
 test('sizes, rates and durations as people read them', () => {
@@ -115,4 +116,29 @@ test('exit codes are told apart and stay below 256', () => {
   expect(Math.max(...codes)).toBeLessThan(256)
   expect(exitCodeOf('DAEMON_UNREACHABLE')).toBe(3)
   expect(exitCodeOf('CANCELLED')).toBe(130)
+})
+
+describe('the progress of a pin', () => {
+  const moving = { blocks: 12, fetchedBlocks: 10, fetchedBytes: 10e6, elapsedMs: 1000 }
+  const stalled = (...waitingFor: string[]) => ({
+    ...moving,
+    stalled: { cid: 'bafy', forMs: 7000, waitingFor },
+  })
+
+  test('tells what came, or why nothing comes', () => {
+    expect(pinForm.text(moving)).toBe('12 blocks, 10.0 MB fetched, 10 MB/s')
+    expect(pinForm.text({ ...moving, fetchedBytes: 0 })).toBe('12 blocks')
+    expect(pinForm.text(stalled('a'))).toBe('nothing has come for 7.0 s: waiting for a')
+    expect(pinForm.text(stalled())).toBe('nothing has come for 7.0 s: waiting for bafy')
+    expect(pinForm.text(stalled('a', 'b', 'c', 'd', 'e'))).toMatch(/for a, b, c and 2 more$/)
+    expect(pinForm.text(stalled('\u001b[31m'))).not.toContain('\u001b')
+  })
+
+  test('fits into the line, its name shortened first', () => {
+    expect(pinForm.line('CID', moving, 80)).toBe('CID  12 blocks, 10.0 MB fetched, 10 MB/s')
+    for (let columns = 1; columns < 80; columns += 1) {
+      const line = pinForm.line('bafybeia'.repeat(7), stalled('12D3KooW'.repeat(6)), columns)
+      expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+    }
+  })
 })

@@ -10,6 +10,7 @@ import { entry, objects, openPlace, prsm } from './prsm.ts'
 const commands = [
   ...['daemon', 'add', 'get', 'cat', 'ls', 'stat', 'list', 'status', 'config show'],
   ...['id', 'peer connect', 'peer disconnect', 'peer ls', 'dag import'],
+  ...['pin add', 'pin rm', 'pin ls', 'pin update', 'pin verify', 'repo gc'],
 ]
 
 test('docs/CLI.md says what the program says: node scripts/cli-docs.ts writes it', () => {

@@ -142,3 +142,20 @@ it('a disk that cannot be read is an error, not missing content, and no damage i
   expect(sameBytes(await node.download(cid).bytes(), stored)).toBe(true)
   expect(await node.upload(stored)).toMatchObject({ newBytes: 0 })
 })
+
+it('a new store syncs the folders its own name is in, before it says that it is one', async () => {
+  await using folder = await temporaryFolder()
+  const seen: string[] = []
+  const files = createFilePort({ before: ({ name, path }) => void seen.push(`${name} ${path}`) })
+  const dataDir = join(folder.path, 'new', 'data')
+  await (await createStorageNode({ dataDir }, { files })).close()
+  const stamped = seen.findIndex((operation) => operation.startsWith('rename'))
+  for (const parent of [join(folder.path, 'new'), folder.path]) {
+    const synced = seen.indexOf(`syncDirectory ${parent}`)
+    expect(synced).toBeGreaterThanOrEqual(0)
+    expect(synced).toBeLessThan(stamped)
+  }
+  seen.length = 0
+  await (await createStorageNode({ dataDir }, { files })).close()
+  expect(seen).not.toContain(`syncDirectory ${folder.path}`)
+})

@@ -30,6 +30,7 @@ describe('a raw body', () => {
       sha256: sha256(Buffer.from('Hello PRSM IPFS!')),
       filename: 'test.txt',
       contentType: 'text/plain',
+      pinned: true,
       created: true,
       newBytes: 16,
       reusedBytes: 0,

@@ -39,6 +39,8 @@ async function openScene(): Promise<Scene> {
     ...shellEnvironment(),
     PRSM_DATA_DIR: dataDir,
     PRSM_API_LISTEN: ':0',
+    // The disk itself is to say that it is full.
+    PRSM_STORAGE_RESERVE: '0',
     PRSM_GATEWAY_LISTEN: ':0',
     PRSM_SWARM_LISTEN: '/ip4/127.0.0.1/tcp/0',
   }

@@ -1,17 +1,23 @@
 import type { CID } from 'multiformats/cid'
 import { expectTypeOf, test } from 'vitest'
+import type { StorageClient } from '../../src/client/client.ts'
 import {
+  type CollectionResult,
   createStorageNode,
   type Download,
   type ErrorCode,
   isPrsmError,
   type NodeOptions,
+  type Pin,
+  type PinCheck,
+  type PinResult,
   type Storage,
   type StorageNode,
   type UploadResult,
 } from '../../src/index.ts'
 
 declare const node: StorageNode
+declare const client: StorageClient
 declare const cid: CID
 
 test('a node is a storage that can be disposed', () => {
@@ -59,6 +65,38 @@ test('a download is chunks of bytes, or all of them', () => {
   ).resolves.toEqualTypeOf<Uint8Array>()
   // @ts-expect-error text is no offset
   node.download(cid, { offset: '1' })
+})
+
+test('a client is the same storage', () => {
+  expectTypeOf(client).toExtend<Storage & AsyncDisposable>()
+})
+
+test('content is pinned, listed, verified and collected, here and far away', () => {
+  for (const storage of [node, client]) {
+    expectTypeOf(storage.pin(cid)).resolves.toEqualTypeOf<PinResult>()
+    void storage.pin('bafy/a', {
+      mode: 'direct',
+      name: 'a',
+      metadata: { b: 'c' },
+      expiresAt: new Date(),
+      offline: true,
+      onProgress: ({ stalled }) => stalled?.waitingFor.join(),
+    })
+    expectTypeOf(storage.unpin(cid)).resolves.toEqualTypeOf<Pin>()
+    expectTypeOf(storage.updatePin(cid, cid, { unpin: false })).resolves.toEqualTypeOf<PinResult>()
+    expectTypeOf(storage.pins({ name: 'a' })).toExtend<AsyncIterable<Pin>>()
+    expectTypeOf(storage.verifyPins({ read: true })).toExtend<AsyncIterable<PinCheck>>()
+    expectTypeOf(storage.collect({ free: 1 })).resolves.toEqualTypeOf<CollectionResult>()
+    expectTypeOf(storage.upload('a', { pin: false })).resolves.toEqualTypeOf<UploadResult>()
+  }
+  // @ts-expect-error no such mode
+  void node.pin(cid, { mode: 'indirect' })
+  // @ts-expect-error numbers are no metadata
+  void node.pin(cid, { metadata: { a: 1 } })
+  // @ts-expect-error milliseconds are no time
+  void node.pin(cid, { expiresAt: 7 })
+  // @ts-expect-error the mode is that of the pin that is replaced
+  void node.updatePin(cid, cid, { mode: 'direct' })
 })
 
 test('errors are told apart by a closed set of codes', () => {

@@ -10,6 +10,7 @@ export type AddOptions = Flags & {
   readonly filename?: string
   readonly contentType?: string
   readonly expectedSha256?: string
+  readonly pin?: boolean
 }
 
 const STDIN = '-'
@@ -26,6 +27,7 @@ export async function add(session: Session, path: string, options: AddOptions): 
     formatTransfer(bytes, durationMs),
     ...(result.created ? [] : ['it was there before']),
     ...(result.created && reusedBytes > 0 ? [`${formatBytes(reusedBytes)} of it known`] : []),
+    ...(result.pinned ? [] : ['left to the next collection']),
   ]
   session.note(`stored ${formatName(result.filename)}: ${facts.join(', ')}`)
   await session.result(result, result.cid)
@@ -36,9 +38,10 @@ function sourceOf(path: string, { dereference = false }: AddOptions): UploadSour
 }
 
 function named(path: string, options: AddOptions): UploadOptions {
-  const { contentType, expectedSha256 } = options
+  const { contentType, expectedSha256, pin = true } = options
   const filename = options.filename ?? (path === STDIN ? 'stdin' : undefined)
   return {
+    pin,
     ...(filename === undefined ? {} : { filename }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(expectedSha256 === undefined ? {} : { expectedSha256 }),

@@ -39,6 +39,10 @@ function nodeOptions(config: Config) {
   return {
     dataDir: config.dataDir,
     maxFileBytes: config.maxFileBytes,
+    storageMaxBytes: config.storageMaxBytes,
+    ...(config.storageReserveBytes !== undefined && {
+      storageReserveBytes: config.storageReserveBytes,
+    }),
     network:
       config.network === null
         ? ('off' as const)

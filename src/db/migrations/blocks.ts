@@ -46,4 +46,13 @@ CREATE TABLE damaged (
 ) STRICT;
 `,
   },
+  {
+    version: 2,
+    name: 'what files take',
+    sql: `
+-- Bytes of the block files, each in disk blocks of 4 KiB.
+INSERT INTO meta (key, value)
+  SELECT 'file_bytes', coalesce(sum((size + 4095) / 4096 * 4096), 0) FROM block WHERE place = 2;
+`,
+  },
 ]

@@ -30,4 +30,28 @@ CREATE TABLE upload (
 ) STRICT;
 `,
   },
+  {
+    version: 2,
+    name: 'pins',
+    sql: `
+-- A root whose reason is 'pin' is one; that of an upload or an import is the pin of it.
+-- expires_at: milliseconds since 1970. metadata: a JSON object of texts.
+CREATE TABLE new_root (
+  cid TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  mode TEXT NOT NULL DEFAULT 'recursive' CHECK (mode IN ('recursive', 'direct')),
+  name TEXT NOT NULL DEFAULT '',
+  metadata TEXT NOT NULL DEFAULT '{}',
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  PRIMARY KEY (cid, reason, owner)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_root (cid, reason, owner, created_at)
+  SELECT cid, 'pin', owner, min(created_at) FROM root GROUP BY cid, owner;
+DROP TABLE root;
+ALTER TABLE new_root RENAME TO root;
+CREATE INDEX root_expiry ON root (expires_at) WHERE expires_at IS NOT NULL;
+`,
+  },
 ]

@@ -1,19 +1,17 @@
 import type { FastifyInstance } from 'fastify'
-import { API_ROOT, directoryEntry, NDJSON } from '../../api/schemas.ts'
+import { API_ROOT, directoryEntry } from '../../api/schemas.ts'
 import { formatTarget } from '../../core/cid.ts'
 import type { DirectoryEntry } from '../../core/content.ts'
 import type { Exchange } from '../../web/exchange.ts'
 import { primed, writeChunks } from '../../web/response-stream.ts'
+import { answerLines, gathered, wantsLines } from '../answer-lines.ts'
 import { targetOfUrl } from '../content-path.ts'
 import { isOffline } from '../query.ts'
-import { problemLine } from '../refusal.ts'
 import { addRoute, type Handler } from '../route.ts'
 import type { ServedNode } from '../served-node.ts'
 
 const CID_SEGMENT = 5
 const JSON_TYPE = 'application/json; charset=utf-8'
-/** Characters that leave together: an entry a write would make a large folder slow. */
-const GATHER = 32 * 1024
 
 /** `GET /ipfs/ls/{cid}[/path]`: one JSON object, or by `Accept` one entry a line; streamed either way. */
 export function addLsRoute(
@@ -27,7 +25,7 @@ export function addLsRoute(
     const offline = isOffline(request.query)
     const { cid } = await node.stat(formatTarget(target), { signal, offline })
     const entries = await primed(node.ls(cid, { signal, offline }))
-    const send = request.headers.accept?.includes(NDJSON) ? sendLines : sendObject
+    const send = wantsLines(request.headers) ? sendLines : sendObject
     await exchange.hold(send(exchange, { cid, entries }))
     reply.hijack()
   }
@@ -53,16 +51,8 @@ async function* objectText(cid: string, entries: Listing['entries']): AsyncGener
   yield ']}'
 }
 
-/** What fails midway is told in the last line: the status is out, and the client reads to the end. */
-async function sendLines(exchange: Exchange, { entries }: Listing): Promise<void> {
-  exchange.response.setHeader('content-type', NDJSON)
-  try {
-    await writeChunks(exchange, gathered(lines(entries)))
-  } catch (error) {
-    if (!exchange.response.headersSent || exchange.response.destroyed) throw error
-    exchange.response.write(problemLine(exchange, error))
-  }
-  exchange.response.end()
+function sendLines(exchange: Exchange, { entries }: Listing): Promise<void> {
+  return answerLines(exchange, gathered(lines(entries)))
 }
 
 async function* lines(entries: Listing['entries']): AsyncGenerator<string> {
@@ -71,15 +61,4 @@ async function* lines(entries: Listing['entries']): AsyncGenerator<string> {
 
 function text(entry: DirectoryEntry): string {
   return JSON.stringify(directoryEntry.parse(entry))
-}
-
-async function* gathered(pieces: AsyncIterable<string>): AsyncGenerator<string> {
-  let held = ''
-  for await (const piece of pieces) {
-    held += piece
-    if (held.length < GATHER) continue
-    yield held
-    held = ''
-  }
-  if (held !== '') yield held
 }

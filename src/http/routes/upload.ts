@@ -28,14 +28,14 @@ type Content = { readonly source: UploadSource; readonly options: UploadOptions 
 export function addUploadRoute(app: FastifyInstance, { node, body }: UploadParts): void {
   addRoute(app, [['POST'], `${API_ROOT}/ipfs/upload`], async (request, reply) => {
     const { exchange } = request
-    const query = parseQuery(uploadQuery, request.query)
+    const { pin, ...named } = parseQuery(uploadQuery, request.query)
     const type = uploadTypeOf(exchange.request)
     checkHasBody(exchange)
     checkAnnounced(exchange, type, body.maxBytes)
     acceptBody(exchange)
     const { source, options } = await contentOf(request, type, body)
-    const upload = node.upload(source, { ...options, ...query, signal: exchange.signal }, LOCAL)
-    return answer(reply, await exchange.hold(upload))
+    const how = { ...options, ...named, pin: pin !== 'false', signal: exchange.signal }
+    return answer(reply, await exchange.hold(node.upload(source, how, LOCAL)))
   })
 }
 

@@ -3,7 +3,7 @@ import { createStorageNode, isPrsmError } from '../../../src/index.ts'
 import { noise, sameBytes } from '../../support/content.ts'
 
 const [dataDir = ''] = process.argv.slice(2)
-await using node = await createStorageNode({ dataDir })
+await using node = await createStorageNode({ dataDir, storageReserveBytes: 0 })
 const before = (await node.list()).uploads.length
 let refused: unknown
 let stored = 0

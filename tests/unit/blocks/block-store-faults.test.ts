@@ -48,6 +48,56 @@ describe('a full or failing disk', () => {
     },
   )
 
+  it('a file that cannot be closed is none, and is not left behind', async () => {
+    await using folder = await temporaryFolder()
+    const files = createFilePort({
+      before: ({ name, path }) => {
+        if (name !== 'close' || !path.endsWith('.data')) return
+        return Object.assign(new Error('EIO: made by the test'), { code: 'EIO' })
+      },
+    })
+    await using open = await openStore({ folder: folder.path, files })
+    await using lease = open.store.lease()
+    const bytes = randomBytes(MIB)
+    await lease.put(rawCid(bytes), bytes)
+    await expect(lease.sync()).rejects.toMatchObject({ code: 'STORAGE_IO' })
+    expect(await blockFiles(folder.path)).toEqual([])
+  })
+
+  it('what could not be removed is removed at the next start, however many directories came since', async () => {
+    await using folder = await temporaryFolder()
+    let failures = 2
+    const files = createFilePort({
+      before: ({ name, path }) => {
+        if (failures === 0 || !path.endsWith('.data') || !['datasync', 'unlink'].includes(name))
+          return
+        failures -= 1
+        return Object.assign(new Error('EIO: made by the test'), { code: 'EIO' })
+      },
+    })
+    const wholeDirectory = limits.filesPerDirectory
+    Object.assign(limits, { filesPerDirectory: 2 })
+    const kept = [1, 2, 3, 4].map(() => randomBytes(100_000))
+    try {
+      await using open = await openStore({ folder: folder.path, files })
+      {
+        await using lease = open.store.lease()
+        const lost = randomBytes(100_000)
+        await lease.put(rawCid(lost), lost)
+        await expect(lease.sync()).rejects.toMatchObject({ code: 'STORAGE_IO' })
+      }
+      await using lease = open.store.lease()
+      for (const bytes of kept) await lease.put(rawCid(bytes), bytes)
+      await lease.sync()
+      expect(await blockFiles(folder.path)).toHaveLength(kept.length + 1)
+    } finally {
+      Object.assign(limits, { filesPerDirectory: wholeDirectory })
+    }
+    await using again = await openStore({ folder: folder.path })
+    expect(await blockFiles(folder.path)).toHaveLength(kept.length)
+    expect(kept.every((bytes) => again.store.has(rawCid(bytes)))).toBe(true)
+  })
+
   it('never has more of a lease unsynced than the limit says', async () => {
     await using folder = await temporaryFolder()
     let synced = 0
@@ -127,7 +177,7 @@ describe('deleting', () => {
     await open.store.delete(cid)
     expect(open.store.has(cid)).toBe(false)
     expect(await blockFiles(folder.path)).toEqual([])
-    expect(open.store.totals()).toEqual({ blocks: 0, bytes: 0 })
+    expect(open.store.totals()).toEqual({ blocks: 0, bytes: 0, fileBytes: 0 })
     await lease.put(cid, bytes)
     await lease.sync()
     expect(Buffer.compare(await open.store.get(cid), bytes)).toBe(0)

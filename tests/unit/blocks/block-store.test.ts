@@ -6,9 +6,9 @@ import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { describe, expect, it } from 'vitest'
 import { blockIndex } from '../../../src/blocks/block-index.ts'
-import { unpackLinks } from '../../../src/blocks/links.ts'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
 import { limits } from '../../../src/core/limits.ts'
+import { unpackLinks } from '../../../src/db/packed-links.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'
 import { blockFiles, openStore, rawCid, temporaryFolder } from '../../support/block-store.ts'
 
@@ -37,7 +37,10 @@ describe('putting', () => {
     await using again = await openStore({ folder: folder.path })
     expect(await again.store.get(rawCid(small))).toEqual(small)
     expect(await again.store.get(rawCid(large))).toEqual(large)
-    expect(again.store.totals()).toEqual({ blocks: 2, bytes: small.length + large.length })
+    expect(again.store.totals()).toEqual({
+      ...{ blocks: 2, bytes: small.length + large.length },
+      fileBytes: 4096 * Math.ceil(large.length / 4096),
+    })
   })
 
   it('refuses bytes that are not what the CID names, and blocks that are too large', async () => {
@@ -224,7 +227,7 @@ describe('reading', () => {
     expect(await put()).toBe(MIB)
     await using again = await openStore({ folder: folder.path })
     expect(Buffer.compare(await again.store.get(cid), bytes)).toBe(0)
-    expect(again.store.totals()).toEqual({ blocks: 1, bytes: MIB })
+    expect(again.store.totals()).toEqual({ blocks: 1, bytes: MIB, fileBytes: MIB })
     expect(await blockFiles(folder.path)).toHaveLength(1)
   })
 

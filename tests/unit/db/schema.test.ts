@@ -98,6 +98,7 @@ test('blocks: a row says either where its file is or nothing of files', () => {
     ['blocks', 0],
     ['bytes', 0],
     ['epoch', 1],
+    ['file_bytes', 0],
     ['unclean_directory', 0],
   ])
 })

@@ -1,0 +1,40 @@
+/** A lease's place in time: while it is open, what it may have put or met is safe. */
+export type Generation = Disposable & { readonly epoch: number }
+
+/**
+ * The generations of a store. A block carries the epoch of its last put or dedup hit; a collection
+ * begins a new epoch, and may take only what is older than that and than every lease open at its
+ * beginning: leases that open later put and meet blocks of the new epoch.
+ */
+export class Generations {
+  #current: number
+  readonly #open = new Set<Generation>()
+
+  constructor(epoch: number) {
+    this.#current = epoch
+  }
+
+  get current(): number {
+    return this.#current
+  }
+
+  /** Opens a lease's place; dispose it when nothing of the lease is on its way any more. */
+  enter(): Generation {
+    const generation: Generation = {
+      epoch: this.#current,
+      [Symbol.dispose]: () => {
+        this.#open.delete(generation)
+      },
+    }
+    this.#open.add(generation)
+    return generation
+  }
+
+  /** Begins the next epoch. Blocks of epochs below what it gives are nobody's who writes. */
+  begin(): number {
+    this.#current += 1
+    let floor = this.#current
+    for (const { epoch } of this.#open) floor = Math.min(floor, epoch)
+    return floor
+  }
+}
