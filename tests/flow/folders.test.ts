@@ -156,6 +156,7 @@ describe('the list of uploads', () => {
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       filename: '24',
       contentType: 'application/octet-stream',
+      pinned: true,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     })
   })

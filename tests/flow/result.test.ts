@@ -28,6 +28,7 @@ describe('the result of an upload', () => {
       sha256: sha256(content),
       filename: 'model.bin',
       contentType: 'application/x-model',
+      pinned: true,
       created: true,
       newBytes: expect.any(Number),
       reusedBytes: 0,

@@ -128,10 +128,11 @@ describe('only-if-cached', () => {
     expect(answer.status).toBe(412)
     expect(JSON.parse(await answer.text())).toMatchObject({ code: 'NOT_CACHED' })
     await (await gateway.ask(`/ipfs/${cid}`)).text()
-    expect(gateway.sessions.slice(before)).toEqual([
-      { offline: true },
-      { offline: true },
-      { offline: false },
+    const asked = gateway.sessions.slice(before).map((one) => [one.offline, `${one.root}`])
+    expect(asked).toEqual([
+      [true, `${cid}`],
+      [true, MISSING],
+      [false, `${cid}`],
     ])
   })
 })
