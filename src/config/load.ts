@@ -53,8 +53,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
       maxFileBytes: values.maxFileSize,
       storageMaxBytes: values.storageMax,
       // By default it depends on the disk.
-      storageReserveBytes:
-        origins.storageReserve === 'default' ? undefined : values.storageReserve,
+      storageReserveBytes: origins.storageReserve === 'default' ? undefined : values.storageReserve,
       network:
         values.network === 'off' ? null : { listen: values.swarmListen, peers: values.peers },
       gateway: values.gatewayListen,

@@ -6,6 +6,8 @@ export type WalState = { readonly frames: number; readonly checkpointed: number 
 
 type File = { readonly path: string }
 
+type AnyQuery = (connection: Connection, input: unknown) => unknown
+
 /** The worker's connections by path, opened at the first use. */
 const connections = new Map<string, Connection>()
 
@@ -49,9 +51,9 @@ export const operations = {
     return true
   },
 
-  /** Answers a question of a collection. */
-  sweepQuery({ path, name, input }: File & { name: SweepQuery; input: unknown }): unknown {
-    const query = sweepQueries[name] as (connection: Connection, input: unknown) => unknown
+  /** Answers a question of a collection, one of `sweepQueries`: `Database.ask` has their types, which name a driver's. */
+  sweepQuery({ path, name, input }: File & { name: string; input: unknown }): unknown {
+    const query = sweepQueries[name as SweepQuery] as AnyQuery
     return query(connectionTo(path), input)
   },
 
