@@ -2,9 +2,10 @@ import { environment } from '../config/env.ts'
 
 /**
  * MB of each half of V8's young generation. With its own 16, buffers that nobody needs any more stay
- * for so long that a large upload takes 60 MB more, and a third more processor time.
+ * for so long that a large upload takes 60 MB more, and a third more processor time; with 4, it is
+ * collected so often that the gateway answers a quarter fewer requests.
  */
-const YOUNG_GENERATION = '--max-semi-space-size=4'
+const YOUNG_GENERATION = '--max-semi-space-size=8'
 
 /** What the environment does not say otherwise. */
 const DEFAULTS = {

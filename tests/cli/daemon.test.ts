@@ -36,7 +36,7 @@ test.each([
   const told = (name: string) =>
     readFileSync(`/proc/${daemon.child.pid}/${name}`, 'latin1').split('\0')
   expect(told('environ')).toEqual(expect.arrayContaining([...expected]))
-  expect(told('cmdline')).toContain('--max-semi-space-size=4')
+  expect(told('cmdline')).toContain('--max-semi-space-size=8')
 })
 
 test('--json says where it listens as an object', async () => {

@@ -13,7 +13,7 @@ import { kubos, ours, type Served } from './served.ts'
 
 const LOAD = { connections: 16, forMs: 3000 }
 /** Before it is measured: code is compiled, files are opened. */
-const WARM_UP = { connections: 16, forMs: 500 }
+const WARM_UP = { connections: 16, forMs: 2000 }
 const BLOCKS = 4000
 const BLOCK_BYTES = 1024
 
