@@ -19,7 +19,7 @@ import {
 import type { HoldListener } from './holds.ts'
 import type { Intake } from './intake.ts'
 import { linksOf } from './links.ts'
-import { inlineBlock, keyOf } from './multihash.ts'
+import { inlineBlock, keyOfMultihash } from './multihash.ts'
 
 export type CollectingInit = {
   readonly db: Database
@@ -76,7 +76,7 @@ export class Collecting implements HoldListener {
 
   joined(cid: CID): void {
     for (const root of toRoots(cid)) {
-      this.#joined.set(`${root.codec} ${keyOf(cid)}`, root)
+      this.#joined.set(`${root.codec} ${keyOfMultihash(root.multihash)}`, root)
     }
   }
 
@@ -183,7 +183,7 @@ export class Collecting implements HoldListener {
     return db.ask(name, { live: this.#live.buffer, floor, after })
   }
 
-  /** In transactions of at most `writeBatchMs`; gives what went. */
+  /** Takes a batch, again where something was held meanwhile; gives what went. */
   async #take(rows: readonly DeadRow[]): Promise<readonly DeadRow[]> {
     const taken: DeadRow[] = []
     for (let left = rows; left.length > 0; ) {

@@ -5,6 +5,7 @@ import { PrsmError } from '../core/errors.ts'
 import type { CollectionResult, CollectOptions } from '../core/pins.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Book } from '../db/book.ts'
+import type { SweepOutput } from '../db/sweep-queries.ts'
 import { dropExpired } from '../pins/rows.ts'
 
 export type CollectParts = { readonly blocks: BlockStore; readonly book: Book }
@@ -40,16 +41,13 @@ export async function collect(
 
 async function markRoots(collecting: Collecting, book: Book): Promise<void> {
   for (let after: string | undefined = ''; after !== undefined; ) {
-    const page: RootPage = await book.database.ask('roots', { after })
+    const page: SweepOutput<'roots'> = await book.database.ask('roots', { after })
     for (const cid of page.carried) collecting.joined(parseCid(cid))
     collecting.mark(page.roots)
     await collecting.caughtUp()
     after = page.after
   }
 }
-
-type RootPage = Awaited<ReturnType<typeof askRoots>>
-const askRoots = (book: Book) => book.database.ask('roots', { after: '' })
 
 function checkFree(free: number | undefined): number {
   if (free === undefined) return Number.POSITIVE_INFINITY

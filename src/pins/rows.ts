@@ -3,7 +3,7 @@ import { CID } from 'multiformats/cid'
 import type { Caller } from '../core/caller.ts'
 import { DAG_PB, parseCid, RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
-import { limits } from '../core/limits.ts'
+import { pageRows } from '../core/page.ts'
 import type { Pin, PinFilter, PinMode, PinPage, PinPageOptions } from '../core/pins.ts'
 import { type Book, type BookOrm, bookWriter, readBook } from '../db/book.ts'
 import type { Connection } from '../db/database.ts'
@@ -21,7 +21,7 @@ export type NewPin = CheckedDetails & { readonly cid: CID; readonly mode: PinMod
 
 /** A page of the caller's pins, in the order of their CIDs. Throws INVALID_INPUT, INVALID_CID. */
 export function listPins(book: Book, options: PinPageOptions, caller: Caller): PinPage {
-  const limit = checkLimit(options.limit ?? limits.defaultPageRows)
+  const limit = pageRows(options.limit, 'after')
   const rows = readBook(book, (orm) =>
     orm
       .select()
@@ -174,13 +174,6 @@ function textsOf(cid: CID): string[] {
   const hasVersion0 = code === DAG_PB && multihash.code === 0x12 && multihash.size === 32
   const latest = CID.createV1(code, multihash).toString()
   return hasVersion0 ? [latest, base58btc.encode(multihash.bytes).slice(1)] : [latest]
-}
-
-function checkLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.maxPageRows) return limit
-  throw new PrsmError('INVALID_INPUT', `a page of ${limit} rows cannot be had`, {
-    hint: `ask for 1 to ${limits.maxPageRows} and pass \`next\` on as \`after\``,
-  })
 }
 
 function toPin({ cid, mode, name, metadata, createdAt, expiresAt }: Row): Pin {

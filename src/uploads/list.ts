@@ -1,7 +1,7 @@
 import type { Caller } from '../core/caller.ts'
 import type { ListOptions, UploadPage, UploadRecord } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
-import { limits } from '../core/limits.ts'
+import { pageRows } from '../core/page.ts'
 import { type Book, readBook } from '../db/book.ts'
 import { and, desc, eq, lt } from '../db/drizzle.ts'
 import { upload } from '../db/schema/book.ts'
@@ -9,7 +9,7 @@ import { pinnedOf } from '../pins/rows.ts'
 
 /** A page of the caller's uploads, newest first. Throws INVALID_INPUT for a page that cannot be. */
 export function listUploads(book: Book, options: ListOptions, caller: Caller): UploadPage {
-  const limit = checkLimit(options.limit ?? limits.defaultPageRows)
+  const limit = pageRows(options.limit, 'before')
   checkBefore(options.before ?? 0)
   const mine = eq(upload.owner, caller.owner)
   const rows = readBook(book, (orm) =>
@@ -32,13 +32,6 @@ export function listUploads(book: Book, options: ListOptions, caller: Caller): U
   const uploads = shown.map((row) => toRecord(row, pinned.has(row.cid)))
   const last = uploads.at(-1)
   return rows.length > limit && last !== undefined ? { uploads, next: last.id } : { uploads }
-}
-
-function checkLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.maxPageRows) return limit
-  throw new PrsmError('INVALID_INPUT', `a page of ${limit} rows cannot be had`, {
-    hint: `ask for 1 to ${limits.maxPageRows} and pass \`next\` on as \`before\``,
-  })
 }
 
 function checkBefore(before: number): void {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
+import { identity } from 'multiformats/hashes/identity'
 import { expect, test } from 'vitest'
 import type { BlockStore } from '../../../src/blocks/block-store.ts'
 import { RAW } from '../../../src/core/cid.ts'
@@ -195,6 +196,18 @@ test('a parent put during the sweep that names a dying child: the child stays, u
   expect(stored(blocks, [child, parent(child)])).toEqual([true, true])
   await using lease = blocks.lease()
   expect(await blocks.missingBelow(parent(child).cid, { lease, atMost: 1 })).toEqual([])
+})
+
+test('a held CID that carries its block keeps all that the block names', async () => {
+  await using opened = await open()
+  const { store: blocks } = opened
+  const children = [leaf(1), leaf(2)]
+  const { bytes } = parent(...children)
+  const carried = CID.createV1(0x70, identity.digest(bytes))
+  await store(blocks, ...children, leaf(3))
+  using _ = blocks.hold(carried)
+  expect((await collectAll(blocks)).blocks).toBe(1)
+  expect(stored(blocks, children)).toEqual([true, true])
 })
 
 test('a hold that is there before the collection counts as a root', async () => {
