@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { GetOptions, LocalBlocks, Part } from '../core/block-source.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
+import type { Sum, Summed } from '../core/file-port.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { FILE } from './block-index.ts'
@@ -8,7 +9,7 @@ import type { Damage } from './damage.ts'
 import type { FileBlocks } from './file-blocks.ts'
 import type { IndexReader } from './index-reader.ts'
 import type { Intake } from './intake.ts'
-import { inlineBlock, keyOf, matches } from './multihash.ts'
+import { inlineBlock, isDigest, isSha256, keyOf, matches } from './multihash.ts'
 import type { BlockFile, FilePlace } from './open-files.ts'
 import { ScratchBuffers } from './scratch-buffers.ts'
 import { cover, segmentsMatch } from './segments.ts'
@@ -23,6 +24,12 @@ export type BlockReaderInit = {
   readonly damage: Damage
   /** Of a part of a block its segments are counted. */
   readonly metrics: Pick<Metrics, 'blocksRead' | 'blockBytesRead'> | undefined
+}
+
+type Reading = {
+  readonly sum: Sum
+  readonly buffer: Uint8Array<ArrayBuffer>
+  readonly offset: number
 }
 
 type Allocate = (bytes: number) => Uint8Array
@@ -74,8 +81,9 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
       if (found instanceof Uint8Array) {
         return answer({ bytes: this.#whole(cid, found), lent: false }, allocate)
       }
-      const buffer = (allocate ?? newBuffer)(found.place.size)
-      if (await this.#read(wanted, found, { buffer, offset: 0 })) return this.#whole(cid, buffer)
+      const buffer = memory((allocate ?? newBuffer)(found.place.size))
+      const read = await this.#read(wanted, found, { sum: 'sha256', buffer, offset: 0 })
+      if (read !== undefined) return this.#wholeRead(cid, read)
     }
   }
 
@@ -149,6 +157,16 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     return bytes
   }
 
+  /** As `#whole`, where the SHA-256 is known. */
+  #wholeRead(cid: CID, { bytes, sum }: Summed): Uint8Array {
+    if (!isSha256(cid)) return this.#whole(cid, bytes)
+    if (!isDigest(cid, sum)) {
+      throw this.#damaged({ cid, key: keyOf(cid) }, 'its bytes do not hash to its CID')
+    }
+    this.#countRead(bytes)
+    return bytes
+  }
+
   /**
    * Whole segments are read and checked, as many as the part touches: where they are two, into a
    * buffer that is used again and again, and copied from there. Undefined as of `#read` false.
@@ -160,34 +178,36 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
   ): Promise<Uint8Array | undefined> {
     const { offset, length } = cover(part, file.place.size)
     const scratch = length === part.length ? undefined : this.#scratch.take(length)
+    const buffer = scratch ?? memory(allocate(length))
+    const read = await this.#read(wanted, file, { sum: 'crc32', buffer, offset })
+    if (read === undefined) return undefined
     try {
-      const buffer = scratch ?? allocate(length)
-      if (!(await this.#read(wanted, file, { buffer, offset }))) return undefined
-      if (!segmentsMatch(buffer, offset, file.place.segments)) {
+      if (!segmentsMatch(read.sum, offset, file.place.segments)) {
         throw this.#damaged(wanted, 'a segment does not agree with its checksum')
       }
-      this.#countRead(buffer)
+      this.#countRead(read.bytes)
       const start = part.offset - offset
-      const bytes = buffer.subarray(start, start + part.length)
+      const bytes = read.bytes.subarray(start, start + part.length)
       return scratch === undefined ? bytes : answer({ bytes, lent: true }, allocate)
     } finally {
-      if (scratch !== undefined) this.#scratch.give(scratch)
+      if (scratch !== undefined) this.#scratch.give(read.bytes)
     }
   }
 
-  /** Fills `buffer`. False when the block is not there any more: its file was removed by intent. */
+  /** Fills `buffer`. Undefined when the block is not there any more: its file was removed by intent. */
   async #read(
     wanted: Wanted,
     file: BlockFile,
-    { buffer, offset }: { readonly buffer: Uint8Array; readonly offset: number },
-  ): Promise<boolean> {
+    { sum, ...to }: Reading,
+  ): Promise<Summed | undefined> {
+    const wantedBytes = to.buffer.byteLength
     try {
-      const count = await this.#files?.opened.read(file, buffer, offset)
-      if (count === buffer.byteLength) return true
+      const read = await this.#files?.opened.readSummed(file, sum, to)
+      if (read?.bytes.byteLength === wantedBytes) return read
     } catch (error) {
       const what = `the file of block ${wanted.cid}`
       if (systemCode(error) !== 'ENOENT') throw toStorageError(error, what)
-      if (this.#moved(wanted, file.place)) return false
+      if (this.#moved(wanted, file.place)) return undefined
       throw this.#damaged(wanted, 'its file is missing', error)
     }
     throw this.#damaged(wanted, 'its file is too short')
@@ -211,6 +231,11 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     this.#metrics?.blocksRead.inc()
     this.#metrics?.blockBytesRead.inc(byteLength)
   }
+}
+
+/** What a read fills is moved to another thread and back: it is an allocator's to give, and nobody else's. */
+function memory(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  return buffer as Uint8Array<ArrayBuffer>
 }
 
 /** New memory of its own, not a part of Node's pool: what is given out may be kept for long. */

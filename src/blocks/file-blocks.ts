@@ -24,7 +24,11 @@ export type FileBlocksInit = {
   readonly openFiles: number
 }
 
-type WriteOptions = { readonly directory: number; readonly onWritten: () => void }
+/** `onWritten` is given the checksums of the segments. */
+type WriteOptions = {
+  readonly directory: number
+  readonly onWritten: (segments: Uint8Array) => void
+}
 
 /**
  * Block files: `blocks/<directory>/<multihash in base32>.data`. Directories are numbered and filled in
@@ -177,10 +181,13 @@ export class FileBlocks extends FsBlockstore {
 }
 
 /** Closed in any case; a file that could not be closed is none to rely on. */
-async function writeSynced(file: OpenFile, bytes: Uint8Array, onWritten: () => void) {
+async function writeSynced(
+  file: OpenFile,
+  bytes: Uint8Array,
+  onWritten: WriteOptions['onWritten'],
+): Promise<void> {
   try {
-    await file.write(bytes, 0)
-    onWritten()
+    onWritten(await file.writeSummed(bytes, 0))
     await file.datasync()
   } finally {
     await file.close()

@@ -16,7 +16,6 @@ import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
 import { keyOf } from './multihash.ts'
 import { commitWeight, createPending, type Pending } from './pending.ts'
-import { checksums } from './segments.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
 
@@ -33,8 +32,6 @@ export type IntakeInit = {
   /** Files written at the same time. */
   readonly writers: number
 }
-
-type FileContent = { readonly bytes: Uint8Array; readonly segments: Uint8Array }
 
 /**
  * Takes blocks to the disk: a file is written and synced, its directory synced, then rows are
@@ -67,9 +64,7 @@ export class Intake {
     this.#pending.set(entry.key, entry)
     const { bytes, content } = entry
     if (content === undefined && bytes !== undefined) {
-      // While the bytes are still in the processor's cache: they have just been hashed.
-      const segments = checksums(bytes)
-      entry.written = this.#slots.run(() => this.#writeFile(entry, { bytes, segments }))
+      entry.written = this.#slots.run(() => this.#writeFile(entry, bytes))
       entry.written.then(
         () => this.#enqueue(entry),
         (error: unknown) => this.#fail(entry, error),
@@ -153,11 +148,11 @@ export class Intake {
     }
   }
 
-  async #writeFile(entry: Pending, { bytes, segments }: FileContent): Promise<void> {
+  async #writeFile(entry: Pending, bytes: Uint8Array): Promise<void> {
     if (this.#files === undefined) throw new Error('a store in memory has no files')
     const directory = this.#files.allocate()
     entry.directory = directory
-    const onWritten = () => {
+    const onWritten = (segments: Uint8Array) => {
       entry.content = { place: FILE, size: entry.size, directory, segments }
       entry.bytes = undefined
       entry.setCopied()

@@ -34,6 +34,18 @@ export function matches(cid: CID, bytes: Uint8Array): boolean {
   return hash(name, bytes, 'binary') === bufferOf(cid.multihash.digest).toString('latin1')
 }
 
+const SHA2_256 = 0x12
+
+/** True when the block can be checked by the SHA-256 of its bytes alone. */
+export function isSha256(cid: CID): boolean {
+  return cid.multihash.code === SHA2_256
+}
+
+/** True when `sum`, as latin1 text, is the digest in `cid`. */
+export function isDigest(cid: CID, sum: string): boolean {
+  return bufferOf(cid.multihash.digest).toString('latin1') === sum
+}
+
 function unsupported(cid: CID): PrsmError {
   const code = `0x${cid.multihash.code.toString(16)}`
   return new PrsmError('UNSUPPORTED_CODEC', `${cid} uses the hash function ${code}`, {

@@ -1,5 +1,5 @@
 import { systemCode } from '../core/errors.ts'
-import type { FilePort, OpenFile, OpenFlags } from '../core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 
 /** Where a file block is, as its row says. */
@@ -81,14 +81,17 @@ export class OpenFiles implements AsyncDisposable {
     return new BlockFile({ ...init, kept: false })
   }
 
-  /** Fills `buffer` from `position` on, and gives the bytes read: fewer when the file is shorter. */
-  async read(block: BlockFile, buffer: Uint8Array, position: number): Promise<number> {
+  /** Reads from `position` on, as `OpenFile.readSummed` does. */
+  async readSummed(
+    block: BlockFile,
+    sum: Sum,
+    { buffer, offset }: { readonly buffer: Uint8Array<ArrayBuffer>; readonly offset: number },
+  ): Promise<Summed> {
     block.readers += 1
     this.#reading += 1
     try {
       const file = block.file ?? (await this.#opened(block))
-      const count = await file.read(buffer, position)
-      return count === buffer.byteLength ? count : await readRest(file, { buffer, position, count })
+      return await file.readSummed(sum, buffer, offset)
     } finally {
       block.readers -= 1
       this.#reading -= 1
@@ -212,17 +215,6 @@ export class OpenFiles implements AsyncDisposable {
       })
     this.#closing.add(closing)
   }
-}
-
-type Rest = { readonly buffer: Uint8Array; readonly position: number; readonly count: number }
-
-/** A read may give less than was asked for, also in the middle of a file. */
-async function readRest(file: OpenFile, { buffer, position, count }: Rest): Promise<number> {
-  let done = count
-  for (let more = count; more > 0 && done < buffer.byteLength; done += more) {
-    more = await file.read(buffer.subarray(done), position + done)
-  }
-  return done
 }
 
 function isOutOfDescriptors(error: unknown): boolean {

@@ -11,17 +11,17 @@ const MOST_FREE = 16
  * for each range cost as much as the range itself, in page faults and garbage collection.
  */
 export class ScratchBuffers {
-  readonly #free: Uint8Array[] = []
+  readonly #free: Uint8Array<ArrayBuffer>[] = []
 
   /** A buffer of `bytes`, whatever they were before; undefined for more than it has. */
-  take(bytes: number): Uint8Array | undefined {
+  take(bytes: number): Uint8Array<ArrayBuffer> | undefined {
     if (bytes > SCRATCH_BYTES) return undefined
     const free = this.#free.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
     return free.subarray(0, bytes)
   }
 
-  /** Takes back what `take` gave. */
-  give(scratch: Uint8Array): void {
+  /** Takes back what `take` gave, or the memory of it where it was moved to. */
+  give(scratch: Uint8Array<ArrayBuffer>): void {
     if (this.#free.length < MOST_FREE) this.#free.push(Buffer.from(scratch.buffer))
   }
 }

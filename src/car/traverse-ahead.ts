@@ -122,13 +122,25 @@ export class AheadFetcher {
       },
     }
     const bytes = await this.#source.get(cid, options)
-    return room !== undefined && endsWith(room, bytes) ? { bytes, room } : { bytes }
+    if (room === undefined) return { bytes }
+    const own = isDetached(room) ? memoryUpTo(bytes) : room
+    return endsWith(own, bytes) ? { bytes, room: own } : { bytes }
   }
 }
 
 function checkedInline(cid: CID, bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength <= limits.maxIdentityBytes) return bytes
   throw dagLimit(cid, `an identity CID carries ${bytes.byteLength} bytes`)
+}
+
+/** True when a read has moved the memory, as it may. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  return buffer instanceof ArrayBuffer && buffer.detached
+}
+
+/** The memory that `bytes` are in, from its begin to their end. */
+function memoryUpTo({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, 0, byteOffset + byteLength)
 }
 
 /** True when `bytes` are the end of `room`: a source may give what it has, whatever was allocated. */

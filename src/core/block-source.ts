@@ -3,8 +3,9 @@ import type { CID } from 'multiformats/cid'
 export type GetOptions = {
   readonly signal?: AbortSignal
   /**
-   * Gives a buffer of so many bytes for the answer, which is then the caller's own. Without it what
-   * comes may be shared with others, and is not to be written to.
+   * Gives a buffer of so many bytes for the answer, which is then the caller's own: the answer is in
+   * that buffer, or in its memory moved, which leaves the buffer detached. Nobody else may have a view
+   * of it. Without it what comes may be shared with others, and is not to be written to.
    */
   readonly allocate?: (bytes: number) => Uint8Array
   /** Read once, as the blocks of a large file are: it need not be kept in memory for the next reader. */

@@ -1,12 +1,16 @@
 import { CID } from 'multiformats/cid'
 import { PrsmError } from './errors.ts'
+import { limits } from './limits.ts'
+import { remembered } from './remembered.ts'
 
 /** Multicodec codes this project reads (multicodec table). */
 export const RAW = 0x55
 export const DAG_PB = 0x70
 
 /** Parses a CID of any version and base that multiformats knows without configuration. Throws INVALID_CID. */
-export function parseCid(text: string): CID {
+export const parseCid = remembered(parse, limits.rememberedCids)
+
+function parse(text: string): CID {
   try {
     return CID.parse(text)
   } catch (cause) {

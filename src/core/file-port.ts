@@ -1,9 +1,22 @@
+/** What is told of bytes that are read: their SHA-256, or the CRC-32 of each 64 KiB (`checksums`). */
+export type Sum = 'sha256' | 'crc32'
+
+/** Bytes that were read, and their sum as latin1 text, which is compared faster than bytes. */
+export type Summed = { readonly bytes: Uint8Array<ArrayBuffer>; readonly sum: string }
+
 /** One open file. Positions and sizes are bytes. Errors are the system's own: the caller translates them. */
 export interface OpenFile {
   /** One read; fewer bytes than asked for at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>
+  /**
+   * Reads and sums up in another thread: all of `buffer`, fewer bytes only at the end of the file. What
+   * was read comes in the same memory, which is moved: `buffer`, which shares it with nobody, is detached.
+   */
+  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed>
   /** All of `bytes`: a short write is continued. */
   write(bytes: Uint8Array, position: number): Promise<void>
+  /** As `write`, in another thread; gives the `checksums` of `bytes`. */
+  writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array>
   datasync(): Promise<void>
   size(): Promise<number>
   close(): Promise<void>
@@ -16,7 +29,7 @@ export type OpenFlags = 'r' | 'r+' | 'wx' | 'w'
  * The file operations below the store, in one place where they are counted and where a test can make
  * them wait or fail. New files are 0600, new directories 0700.
  */
-export interface FilePort {
+export interface FilePort extends AsyncDisposable {
   open(path: string, flags: OpenFlags): Promise<OpenFile>
   /** Not recursive. True when it was made, false when it was there. */
   mkdir(path: string): Promise<boolean>

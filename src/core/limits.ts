@@ -53,6 +53,8 @@ export const limits = {
   nodeCacheBytes: 16 * MIB,
   /** Bytes a CID may carry in itself (identity multihash), as in other implementations. */
   maxIdentityBytes: 128,
+  /** Texts of CIDs whose parsed form is kept: to parse one takes longer than to find its block. */
+  rememberedCids: 1_000,
   /** Bytes of blocks an import has handed to the store and not yet got its answer for. */
   importAheadBytes: 4 * MIB,
   /** Bytes of blocks kept in memory for the next reader. `PRSM_IPFS_CACHE_SIZE_MB`; 0 keeps none. */

@@ -6,7 +6,14 @@ import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
 import { BlockBuffers, newMemory } from '../unixfs/block-buffers.ts'
 import { checkRange } from '../unixfs/raw-range.ts'
-import { type OpenFile, openFile, type ReadOptions, readFile, readLoaded } from '../unixfs/read.ts'
+import {
+  type Opened,
+  type OpenFile,
+  openFile,
+  type ReadOptions,
+  readLoaded,
+  readOpened,
+} from '../unixfs/read.ts'
 import { type ContentParts, dagOptions, openSession, resolveContent } from './open-content.ts'
 
 /**
@@ -25,7 +32,38 @@ export function download(
   }
 }
 
-async function* chunks(
+function chunks(
+  parts: ContentParts,
+  content: ContentId,
+  options: DownloadOptions,
+): AsyncGenerator<Uint8Array> {
+  if (options.onProgress !== undefined) return reported(parts, content, options)
+  return readOpened(
+    (signal) => openContent(parts, content, { ...options, signal }),
+    readOptions(parts, options),
+  )
+}
+
+/** The file a content names, and a session of its own to read it by. */
+async function openContent(
+  parts: ContentParts,
+  content: ContentId,
+  options: DownloadOptions,
+): Promise<Opened> {
+  const source = openSession(parts, content, options)
+  try {
+    const dag = dagOptions(parts, options)
+    const cid = await resolveContent(source, content, dag)
+    const file = await openFile(source, cid, dag)
+    return { source, file, [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() }
+  } catch (error) {
+    await source[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** As `chunks`, and the listener is told. */
+async function* reported(
   parts: ContentParts,
   content: ContentId,
   options: DownloadOptions,
@@ -33,11 +71,7 @@ async function* chunks(
   await using blocks = openSession(parts, content, options)
   const read = readOptions(parts, options)
   const cid = await resolveContent(blocks, content, read)
-  if (options.onProgress === undefined) {
-    yield* readFile(blocks, cid, read)
-  } else {
-    yield* metering(blocks, await openFile(blocks, cid, read), { ...read, ...options })
-  }
+  yield* metering(blocks, await openFile(blocks, cid, read), { ...read, ...options })
 }
 
 /** The chunks of a file whose size is known: it is told. */

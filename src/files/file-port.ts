@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
-import type { FilePort, OpenFile, OpenFlags } from '../core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../core/file-port.ts'
+import { SummingThreads } from './summing-threads.ts'
 
 /** An operation about to run; `number` counts from 1. */
 export type FileOperation = {
@@ -52,15 +53,24 @@ class Counter {
   }
 }
 
+type DescriptorInit = {
+  readonly descriptor: number
+  readonly path: string
+  readonly counter: Counter
+  readonly threads: SummingThreads
+}
+
 class DescriptorFile implements OpenFile {
   readonly #descriptor: number
   readonly #path: string
   readonly #counter: Counter
+  readonly #threads: SummingThreads
 
-  constructor(descriptor: number, path: string, counter: Counter) {
+  constructor({ descriptor, path, counter, threads }: DescriptorInit) {
     this.#descriptor = descriptor
     this.#path = path
     this.#counter = counter
+    this.#threads = threads
   }
 
   /** Not async: a range of a block is one read, and each promise more is felt there. */
@@ -74,6 +84,26 @@ class DescriptorFile implements OpenFile {
     return result<number>((callback) => {
       fs.read(this.#descriptor, buffer, 0, buffer.byteLength, position, callback)
     })
+  }
+
+  readSummed(sum: Sum, bytes: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
+    const entered = this.#counter.enter('read', this.#path)
+    if (entered === undefined) return this.#readInThread(sum, bytes, position)
+    return entered.then(() => this.#readInThread(sum, bytes, position))
+  }
+
+  async #readInThread(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number) {
+    const descriptor = this.#descriptor
+    const work = { kind: 'read', sum, descriptor, position, bytes: buffer } as const
+    const { bytes = new Uint8Array(0), sum: found } = await this.#threads.run(work)
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: found }
+  }
+
+  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
+    await this.#counter.enter('write', this.#path)
+    const descriptor = this.#descriptor
+    const { sum } = await this.#threads.run({ kind: 'write', descriptor, position, bytes })
+    return Buffer.from(sum, 'latin1')
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -108,9 +138,14 @@ class DescriptorFile implements OpenFile {
 
 class NodeFilePort implements FilePort {
   readonly #counter: Counter
+  readonly #threads = new SummingThreads()
 
   constructor(before: BeforeOperation | undefined) {
     this.#counter = new Counter(before)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#threads[Symbol.asyncDispose]()
   }
 
   get operations(): number {
@@ -120,7 +155,11 @@ class NodeFilePort implements FilePort {
   async open(path: string, flags: OpenFlags): Promise<OpenFile> {
     await this.#counter.enter('open', path)
     const descriptor = await result<number>((callback) => fs.open(path, flags, FILE_MODE, callback))
-    return new DescriptorFile(descriptor, path, this.#counter)
+    return new DescriptorFile({
+      ...{ descriptor, path },
+      counter: this.#counter,
+      threads: this.#threads,
+    })
   }
 
   async mkdir(path: string): Promise<boolean> {

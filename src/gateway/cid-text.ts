@@ -3,7 +3,7 @@ import { bases } from 'multiformats/basics'
 import { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { remembered } from './remembered.ts'
+import { remembered } from '../core/remembered.ts'
 
 const decoders: ReadonlyMap<string, MultibaseDecoder<string>> = new Map(
   Object.values(bases).map((base): [string, MultibaseDecoder<string>] => [

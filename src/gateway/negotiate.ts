@@ -1,7 +1,7 @@
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { remembered } from '../core/remembered.ts'
 import type { Format } from './ask.ts'
-import { remembered } from './remembered.ts'
 
 /** What the answer is made as, and the parameters its media type was asked with. */
 export type Choice = {

@@ -49,9 +49,9 @@ const BLOCKS_PAGE_BYTES = 8192
 export async function assemble(options: NodeOptions, overrides: Overrides = {}): Promise<Parts> {
   const logger = options.logger ?? silentLogger
   const maxFileBytes = checkLimit(options.maxFileBytes ?? limits.maxFileBytes)
-  const files = overrides.files ?? createFilePort()
-  const metrics = createMetrics()
   await using stack = new AsyncDisposableStack()
+  const files = overrides.files ?? stack.use(createFilePort())
+  const metrics = createMetrics()
   const folder = await openFolder(options, files)
   if (folder !== null) stack.use(folder)
   const worker = folder === null ? null : stack.use(overrides.worker ?? startDatabaseWorker())

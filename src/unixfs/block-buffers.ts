@@ -18,20 +18,16 @@ export const newMemory: ChunkMemory = { take: Buffer.allocUnsafeSlow, give: () =
  */
 export class BlockBuffers implements ChunkMemory {
   readonly #free: Uint8Array[] = []
-  /** Weak: one that was too small for what came next is nobody's any more. */
-  readonly #own = new WeakSet<ArrayBufferLike>()
 
   readonly take = (bytes: number): Uint8Array => {
     if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafeSlow(bytes)
     const free = this.#free.pop()
     if (free !== undefined && free.byteLength >= bytes) return free.subarray(0, bytes)
-    const made = Buffer.allocUnsafeSlow(bytes)
-    this.#own.add(made.buffer)
-    return made
+    return Buffer.allocUnsafeSlow(bytes)
   }
 
-  /** Takes back the buffer that `chunk` is a part of; any other is not ours, and left alone. */
+  /** Takes back the memory that `chunk` is a part of: what `take` gave, or where a read moved it. */
   give(chunk: Uint8Array): void {
-    if (this.#own.has(chunk.buffer)) this.#free.push(new Uint8Array(chunk.buffer))
+    if (chunk.buffer.byteLength >= SMALLEST_BYTES) this.#free.push(new Uint8Array(chunk.buffer))
   }
 }

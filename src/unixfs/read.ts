@@ -37,10 +37,10 @@ export function readFile(
   cid: CID,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  return stoppable(options.signal, (signal) => {
-    const inner = { ...options, signal }
-    return chunks(source, () => openFile(source, cid, inner), inner)
-  })
+  return readOpened(async (signal) => {
+    const file = await openFile(source, cid, { ...options, signal })
+    return { source, file }
+  }, options)
 }
 
 /** The same for a file that is open, or whose one block is loaded already. */
@@ -49,7 +49,21 @@ export function readLoaded(
   file: OpenFile | RawNode,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  return stoppable(options.signal, (signal) => chunks(source, () => file, { ...options, signal }))
+  return readOpened(async () => ({ source, file }), options)
+}
+
+/** A file, and where its blocks come from; disposed, where it can be, when the reader has ended. */
+export type Opened = {
+  readonly source: BlockSource
+  readonly file: OpenFile | RawNode
+} & Partial<AsyncDisposable>
+
+/** The same for a file that `open` finds when the first chunk is asked for. */
+export function readOpened(
+  open: (signal: AbortSignal) => Promise<Opened>,
+  options: ReadOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  return stoppable(options.signal, (signal) => chunks(open, { ...options, signal }))
 }
 
 /** The file `cid` with its size, for `readLoaded`: of a raw block nothing is read. Throws NOT_A_FILE. */
@@ -66,57 +80,70 @@ export async function openFile(
 type RangeOptions = ReadOptions & { readonly signal: AbortSignal }
 
 async function* chunks(
-  source: BlockSource,
-  open: () => OpenFile | RawNode | Promise<OpenFile>,
+  open: (signal: AbortSignal) => Promise<Opened>,
   options: RangeOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   checkRange(options)
-  const file = await open()
-  const bytes = file.kind === 'raw' ? file.data.byteLength : file.bytes
-  const range = rangeIn(bytes, options)
-  if (range.start >= range.end) return
-  const passing = bytes > (options.passingBytes ?? Number.POSITIVE_INFINITY)
-  switch (file.kind) {
-    case 'raw':
-      yield asChunk(file.data.subarray(range.start, range.end), options)
-      return
-    case 'block':
-      yield await readBlockRange(source, file, { ...options, ...range, passing })
-      return
-    case 'file':
-      yield* leaves(source, file, { ...options, range, passing })
+  const opened = await open(options.signal)
+  try {
+    const { source, file } = opened
+    const bytes = file.kind === 'raw' ? file.data.byteLength : file.bytes
+    const range = rangeIn(bytes, options)
+    if (range.start >= range.end) return
+    const passing = bytes > (options.passingBytes ?? Number.POSITIVE_INFINITY)
+    switch (file.kind) {
+      case 'raw':
+        yield asChunk(file.data.subarray(range.start, range.end), options)
+        return
+      case 'block':
+        yield await readBlockRange(source, file, { ...options, ...range, passing })
+        return
+      case 'file': {
+        const leaves = new Leaves(source, file, { ...options, range, passing })
+        for (let leaf = await leaves.next(); leaf !== undefined; leaf = await leaves.next()) {
+          yield leaf
+          throwIfCancelled(options.signal)
+          options.buffers?.give(leaf)
+        }
+      }
+    }
+  } finally {
+    await opened[Symbol.asyncDispose]?.()
   }
 }
 
 type LeavesOptions = RangeOptions & { readonly range: ByteRange; readonly passing: boolean }
 
-/** The part of `range` that is in a node with all below it, in order. */
-async function* leaves(
-  source: BlockSource,
-  root: FileNode,
-  { range, ...options }: LeavesOptions,
-): AsyncGenerator<Uint8Array, void, void> {
-  const aheadOptions = { ...options, maxBytes: options.readAheadBytes ?? limits.readAheadBytes }
-  const ahead = (node: FileNode, place: Place): ReadAhead =>
-    readAhead(source, { node, place, range }, aheadOptions)
-  // A subtree is met where a leaf was likely: it is read before what stands behind it.
-  const nested = [ahead(root, { start: 0, depth: 0 })]
-  for (let top = nested.at(-1); top !== undefined; top = nested.at(-1)) {
-    const next = top.take()
-    if (next === undefined) {
-      nested.pop()
-      continue
+/** The part of a range that is in a node with all below it, in order. */
+class Leaves {
+  readonly #options: LeavesOptions
+  readonly #ahead: (node: FileNode, place: Place) => ReadAhead
+  /** A subtree is met where a leaf was likely: it is read before what stands behind it. */
+  readonly #nested: ReadAhead[]
+
+  constructor(source: BlockSource, root: FileNode, options: LeavesOptions) {
+    const { range, readAheadBytes: maxBytes = limits.readAheadBytes } = options
+    const aheadOptions = { ...options, maxBytes }
+    this.#options = options
+    this.#ahead = (node, place) => readAhead(source, { node, place, range }, aheadOptions)
+    this.#nested = [this.#ahead(root, { start: 0, depth: 0 })]
+  }
+
+  /** Undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    for (let top = this.#nested.at(-1); top !== undefined; top = this.#nested.at(-1)) {
+      const next = top.take()
+      if (next === undefined) {
+        this.#nested.pop()
+        continue
+      }
+      const arrival = await next.arrival
+      throwIfCancelled(this.#options.signal)
+      if (arrival === undefined) continue
+      if ('bytes' in arrival) return arrival.bytes
+      this.#nested.push(this.#ahead(arrival.subtree.node, arrival.subtree.child))
     }
-    const arrival = await next.arrival
-    throwIfCancelled(options.signal)
-    if (arrival === undefined) continue
-    if ('subtree' in arrival) {
-      nested.push(ahead(arrival.subtree.node, arrival.subtree.child))
-      continue
-    }
-    yield arrival.bytes
-    throwIfCancelled(options.signal)
-    options.buffers?.give(arrival.bytes)
+    return undefined
   }
 }
 

@@ -83,7 +83,8 @@ describe('close', () => {
       for (let seed = 1; ; seed += 1) yield noise(MIB, seed)
     }
     const uploads = [node.upload(silent()), node.upload(endless())].map(codeOf)
-    await vi.waitFor(async () => expect((await node.status()).blocks).toBeGreaterThan(3))
+    const enough = async () => expect((await node.status()).blocks).toBeGreaterThan(3)
+    await vi.waitFor(enough, { timeout: 20_000 })
     await node.close()
     expect(await Promise.all(uploads)).toEqual(['NODE_CLOSED', 'NODE_CLOSED'])
     const left = await inventory(folder.path)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { FilePort, OpenFile, OpenFlags } from '../../../src/core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../../../src/core/file-port.ts'
 import { createFilePort, type FileOperation } from '../../../src/files/file-port.ts'
 import { createStorageNode, PrsmError, type StorageNode } from '../../../src/index.ts'
 import { Random } from './random.ts'
@@ -114,8 +114,21 @@ class ShortFile implements OpenFile {
     return this.#file.read(buffer, position)
   }
 
+  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
+    return this.#file.readSummed(sum, buffer, position)
+  }
+
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    if (!this.#init.isShort()) return await this.#file.write(bytes, position)
+    if (this.#init.isShort()) await this.#writeHalf(bytes, position)
+    await this.#file.write(bytes, position)
+  }
+
+  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
+    if (this.#init.isShort()) await this.#writeHalf(bytes, position)
+    return await this.#file.writeSummed(bytes, position)
+  }
+
+  async #writeHalf(bytes: Uint8Array, position: number): Promise<never> {
     this.#init.fault.happened = true
     await this.#file.write(bytes.subarray(0, bytes.byteLength >> 1), position)
     throw failure('ENOSPC', 'write')

@@ -1,4 +1,4 @@
-import type { FilePort, OpenFile, OpenFlags } from '../../../src/core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../../../src/core/file-port.ts'
 import type { DiskModel, Extent, PortFile } from './disk-model.ts'
 
 export type RecordingInit = {
@@ -25,6 +25,10 @@ class RecordingPort implements FilePort {
 
   get operations(): number {
     return this.#init.files.operations
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#init.files[Symbol.asyncDispose]()
   }
 
   async open(path: string, flags: OpenFlags): Promise<OpenFile> {
@@ -86,12 +90,29 @@ class RecordingFile implements OpenFile {
     return this.#init.file.read(buffer, position)
   }
 
+  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
+    return this.#init.file.readSummed(sum, buffer, position)
+  }
+
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    const { file, recorded } = this.#init
-    const extent: Extent = { start: position, end: position + bytes.byteLength, done: false }
-    recorded?.unsynced.add(extent)
-    await file.write(bytes, position)
-    extent.done = true
+    const written = this.#beginWrite(bytes, position)
+    await this.#init.file.write(bytes, position)
+    written()
+  }
+
+  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
+    const written = this.#beginWrite(bytes, position)
+    const sums = await this.#init.file.writeSummed(bytes, position)
+    written()
+    return sums
+  }
+
+  #beginWrite({ byteLength }: Uint8Array, start: number): () => void {
+    const extent: Extent = { start, end: start + byteLength, done: false }
+    this.#init.recorded?.unsynced.add(extent)
+    return () => {
+      extent.done = true
+    }
   }
 
   async datasync(): Promise<void> {

@@ -1,0 +1,168 @@
+import { Worker } from 'node:worker_threads'
+import type { Job, Reply } from './summing-thread.ts'
+
+/** Threads at most: as many reads and writes wait for the disk at a time. Most of the time one or two do all. */
+const THREADS = 4
+
+/** A thread that has so much to do, or for whom somebody waits for so long, gets no more while another is free. */
+const MOST_BYTES = 2 * 1024 * 1024
+const LONGEST_MS = 3
+
+/** Milliseconds without work after which the threads end; a new one takes 40. */
+const IDLE_MS = 10_000
+
+type Waiting = {
+  readonly bytes: number
+  readonly since: number
+  resolve(reply: Done): void
+  reject(error: unknown): void
+}
+
+export type Done = Exclude<Reply, { failure: unknown }>
+
+/** A job without its number. */
+export type Work = Job extends infer J ? (J extends Job ? Omit<J, 'id'> : never) : never
+
+/**
+ * Threads that read or write a piece of a file and sum it up, so that the node's own is free. What is
+ * asked in one turn of the event loop goes in one message: a message costs as much as a small read.
+ */
+export class SummingThreads implements AsyncDisposable {
+  readonly #threads: Thread[] = []
+  #idle: NodeJS.Timeout | undefined
+  #running = 0
+
+  /** Rejects with the system's error, or an error without a code when the thread died. */
+  async run(work: Work): Promise<Done> {
+    this.#running += 1
+    try {
+      return await this.#free(work.bytes.byteLength).run(work)
+    } finally {
+      this.#running -= 1
+      if (this.#running === 0) this.#rest()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#idle)
+    this.#idle = undefined
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.end()))
+  }
+
+  /** The first that is quick: few threads that are busy are woken less often than many that are not. */
+  #free(bytes: number): Thread {
+    const now = performance.now()
+    const quick = this.#threads.find((thread) => thread.isQuick(bytes, now))
+    if (quick !== undefined) return quick
+    // One is started at a time, when those that run have shown that they are not enough.
+    const more = this.#threads.every((thread) => thread.answered && thread.isSlow(now))
+    if (more && this.#threads.length < THREADS) return this.#start()
+    return this.#threads.reduce((least, thread) => (thread.bytes < least.bytes ? thread : least))
+  }
+
+  #start(): Thread {
+    const thread = new Thread(() => {
+      const at = this.#threads.indexOf(thread)
+      if (at >= 0) this.#threads.splice(at, 1)
+    })
+    this.#threads.push(thread)
+    return thread
+  }
+
+  /** One timer at most: a rest of some milliseconds must cost nothing. */
+  #rest(): void {
+    this.#idle ??= setTimeout(() => {
+      this.#idle = undefined
+      if (this.#running > 0) return
+      for (const thread of this.#threads.splice(0)) void thread.end()
+    }, IDLE_MS).unref()
+  }
+}
+
+class Thread {
+  readonly #worker: Worker
+  readonly #onEnd: () => void
+  readonly #waiting = new Map<number, Waiting>()
+  #outbox: Job[] = []
+  #lastId = 0
+  /** Of all that was asked and not answered. */
+  bytes = 0
+  answered = false
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd
+    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+    // A host's flags (`--input-type`, `--eval`) are not for this file.
+    this.#worker = new Worker(new URL(`./summing-thread${extension}`, import.meta.url), {
+      name: 'prsm-files',
+      execArgv: [],
+    })
+    this.#worker.on('message', (replies: readonly Reply[]) => this.#settle(replies))
+    this.#worker.on('error', (cause) => this.#fail(cause))
+    this.#worker.on('exit', () => this.#fail(undefined))
+  }
+
+  isQuick(bytes: number, now: number): boolean {
+    if (this.#waiting.size === 0) return true
+    return this.bytes + bytes <= MOST_BYTES && !this.isSlow(now)
+  }
+
+  /** True when the first who waits has waited for long. */
+  isSlow(now: number): boolean {
+    for (const { since } of this.#waiting.values()) return now - since > LONGEST_MS
+    return false
+  }
+
+  run(work: Work): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId
+      const bytes = work.bytes.byteLength
+      if (this.#waiting.size === 0) this.#worker.ref()
+      this.#waiting.set(id, { bytes, since: performance.now(), resolve, reject })
+      this.bytes += bytes
+      if (this.#outbox.push({ ...work, id }) === 1) setImmediate(this.#send)
+    })
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  readonly #send = (): void => {
+    const jobs = this.#outbox
+    this.#outbox = []
+    const moved = jobs.flatMap(({ kind, bytes }) => (kind === 'read' ? [bytes.buffer] : []))
+    this.#worker.postMessage(jobs, moved as ArrayBuffer[])
+  }
+
+  #settle(replies: readonly Reply[]): void {
+    this.answered = true
+    for (const reply of replies) {
+      const waiting = this.#waiting.get(reply.id)
+      if (waiting === undefined) continue
+      this.#waiting.delete(reply.id)
+      this.bytes -= waiting.bytes
+      if ('failure' in reply) waiting.reject(rebuilt(reply.failure))
+      else waiting.resolve(reply)
+    }
+    if (this.#waiting.size === 0) this.#worker.unref()
+  }
+
+  /** The next job starts a new thread. */
+  #fail(cause: unknown): void {
+    this.#onEnd()
+    const error = new Error('the thread that reads and writes files ended', { cause })
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}
+
+function rebuilt({
+  code,
+  message,
+}: {
+  readonly code: string | undefined
+  readonly message: string
+}) {
+  return Object.assign(new Error(message), code === undefined ? {} : { code })
+}

@@ -1,0 +1,142 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { checksums } from '../../../src/core/checksums.ts'
+import { createFilePort } from '../../../src/files/file-port.ts'
+import { SummingThreads } from '../../../src/files/summing-threads.ts'
+import { temporaryFolder } from '../../support/block-store.ts'
+
+const content = randomBytes(1_000_000)
+
+/** Memory of its own, which a read may move. */
+function memory(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes)
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('binary')
+}
+
+describe('a read with its sum', () => {
+  it('gives the bytes in the memory it was given, which is moved, and what they sum up to', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, content)
+    const file = await files.open(path, 'r')
+    const buffer = memory(300_000)
+    const whole = await file.readSummed('sha256', buffer, 5)
+    expect(Buffer.compare(whole.bytes, content.subarray(5, 300_005))).toBe(0)
+    expect(whole.sum).toBe(sha256(content.subarray(5, 300_005)))
+    expect(buffer.buffer.detached).toBe(true)
+    const view = new Uint8Array(new ArrayBuffer(200_000), 1000, 150_000)
+    const part = await file.readSummed('crc32', view, 65_536)
+    const wanted = content.subarray(65_536, 215_536)
+    expect(Buffer.compare(part.bytes, wanted)).toBe(0)
+    expect(part.bytes.buffer.byteLength).toBe(200_000)
+    expect(part.sum).toBe(Buffer.from(checksums(wanted)).toString('latin1'))
+    await file.close()
+  })
+
+  it('has fewer bytes at the end of the file, and none behind it', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, content)
+    const file = await files.open(path, 'r')
+    const end = await file.readSummed('sha256', memory(100), content.length - 7)
+    expect(Buffer.compare(end.bytes, content.subarray(-7))).toBe(0)
+    expect(end.sum).toBe(sha256(content.subarray(-7)))
+    expect((await file.readSummed('crc32', memory(100), content.length)).bytes).toHaveLength(0)
+    expect((await file.readSummed('sha256', memory(0), 0)).sum).toBe(sha256(memory(0)))
+    await file.close()
+  })
+
+  it('answers each of many at once with its own, whatever thread it went to', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, content)
+    const file = await files.open(path, 'r')
+    const reads = Array.from({ length: 200 }, (_, index) => [index * 4000, 1000 + index * 900])
+    await Promise.all(
+      reads.map(async ([at = 0, length = 0]) => {
+        const { bytes, sum } = await file.readSummed('sha256', memory(length), at)
+        expect(sum).toBe(sha256(content.subarray(at, at + length)))
+        expect(Buffer.compare(bytes, content.subarray(at, at + length))).toBe(0)
+      }),
+    )
+    await file.close()
+  })
+
+  it('fails with the error of the system, and those beside it do not', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, content)
+    const file = await files.open(path, 'r')
+    const directory = await files.open(folder.path, 'r')
+    const [failed, read] = await Promise.allSettled([
+      directory.readSummed('crc32', memory(10), 0),
+      file.readSummed('crc32', memory(10), 0),
+    ])
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'EISDIR' } })
+    expect(read.status).toBe('fulfilled')
+    await Promise.all([file.close(), directory.close()])
+  })
+})
+
+describe('a write with its sum', () => {
+  it.each([
+    ['copied', (bytes: Uint8Array) => bytes],
+    ['shared', shared],
+  ])('writes bytes that are %s, which stay as they are', async (_name, bytesOf) => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    const file = await files.open(path, 'wx')
+    const bytes = bytesOf(content)
+    const sums = await file.writeSummed(bytes, 0)
+    await file.close()
+    expect(Buffer.compare(sums, checksums(content))).toBe(0)
+    expect(Buffer.compare(await readFile(path), content)).toBe(0)
+    expect(bytes.byteLength).toBe(content.byteLength)
+  })
+
+  it('fails with the error of the system', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, 'x')
+    const file = await files.open(path, 'r')
+    await expect(file.writeSummed(content, 0)).rejects.toMatchObject({ code: 'EBADF' })
+    await file.close()
+  })
+})
+
+it('threads that ended are started anew', async () => {
+  await using folder = await temporaryFolder()
+  await using files = createFilePort()
+  const path = join(folder.path, 'file')
+  await writeFile(path, content)
+  const file = await files.open(path, 'r')
+  await file.readSummed('crc32', memory(10), 0)
+  await files[Symbol.asyncDispose]()
+  expect((await file.readSummed('crc32', memory(10), 0)).bytes).toHaveLength(10)
+  await file.close()
+})
+
+it('what a thread had to do when it ended is told, and not waited for', async () => {
+  const threads = new SummingThreads()
+  const work = { kind: 'read', sum: 'crc32', descriptor: -1, position: 0 } as const
+  const lost = threads.run({ ...work, bytes: memory(10) })
+  await threads[Symbol.asyncDispose]()
+  await expect(lost).rejects.toThrow(/ended/)
+})
+
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  copy.set(bytes)
+  return copy
+}
