@@ -39,7 +39,9 @@ export class Operations {
 
   /** Ends what runs and what waits with NODE_CLOSED; resolves when nothing is on its way to the disk. */
   async close(): Promise<void> {
-    this.#closing.abort(closedError())
+    const error = closedError()
+    this.#closing.abort(error)
+    this.#init.scheduler.dismiss(error)
     await Promise.all(this.#running)
   }
 
@@ -74,7 +76,7 @@ export class Operations {
     work: (place: Place) => Promise<T>,
   ): Promise<T> {
     return this.run(operation, async () => {
-      using place = await this.#init.scheduler.enter(signal)
+      using place = await this.#enter(signal)
       return await work(place)
     })
   }
@@ -85,13 +87,13 @@ export class Operations {
     items: AsyncIterable<T>,
     { signal, bytesOf, given }: Iteration<T> = {},
   ): AsyncGenerator<T> {
-    const { metrics, scheduler } = this.#init
+    const { metrics } = this.#init
     const end = beginOperation(metrics, operation)
     let bytes = 0
     let place: Place | undefined
     try {
       this.assertOpen()
-      if (signal !== undefined) place = await scheduler.enter(signal)
+      if (signal !== undefined) place = await this.#enter(signal)
       for await (const item of items) {
         bytes += bytesOf?.(item) ?? 0
         place?.moved()
@@ -108,6 +110,11 @@ export class Operations {
       end(STOPPED)
       if (bytesOf !== undefined) metrics.contentBytes.observe({ operation }, bytes)
     }
+  }
+
+  /** `close` dismisses the line: a thousand that wait need no thousand listeners on the one signal. */
+  #enter(signal: AbortSignal | undefined): Place | Promise<Place> {
+    return this.#init.scheduler.enter(signal === this.#closing.signal ? undefined : signal)
   }
 
   /** What an operation failed with, as one of ours: what the closing of the node cut short says so. */

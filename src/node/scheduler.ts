@@ -1,3 +1,4 @@
+import type { PrsmError } from '../core/errors.ts'
 import { cancelled, throwIfCancelled } from '../core/signal.ts'
 
 export type SchedulerInit = {
@@ -6,6 +7,8 @@ export type SchedulerInit = {
   /** Milliseconds after which one that has moved nothing gives way. */
   readonly stallMs: number
 }
+
+type Waiting = { enter(place: Place): void; leave(error: PrsmError): void }
 
 /** Looks at a place within `stallMs`. */
 const LOOKS = 4
@@ -20,7 +23,7 @@ export class Scheduler {
   readonly #concurrency: number
   readonly #lookMs: number
   readonly #places = new Set<Place>()
-  readonly #line = new Set<(place: Place) => void>()
+  readonly #line = new Set<Waiting>()
   /** Places that do not stand still. */
   #counted = 0
   #looking: NodeJS.Timeout | undefined
@@ -51,6 +54,11 @@ export class Scheduler {
     return this.#counted < this.#concurrency ? this.#take() : this.#wait(signal)
   }
 
+  /** Ends the waiting of all in line with `error`. */
+  dismiss(error: PrsmError): void {
+    for (const waiting of [...this.#line]) waiting.leave(error)
+  }
+
   #take(): Place {
     const place = new Place(this.#keeper)
     this.#places.add(place)
@@ -61,17 +69,21 @@ export class Scheduler {
   #wait(signal: AbortSignal | undefined): Promise<Place> {
     return new Promise((resolve, reject) => {
       throwIfCancelled(signal)
-      const enter = (place: Place): void => {
-        signal?.removeEventListener('abort', leave)
-        resolve(place)
+      const waiting: Waiting = {
+        enter: (place) => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve(place)
+        },
+        leave: (error) => {
+          signal?.removeEventListener('abort', onAbort)
+          this.#line.delete(waiting)
+          this.#rest()
+          reject(error)
+        },
       }
-      const leave = (): void => {
-        this.#line.delete(enter)
-        this.#rest()
-        if (signal !== undefined) reject(cancelled(signal))
-      }
-      signal?.addEventListener('abort', leave, { once: true })
-      this.#line.add(enter)
+      const onAbort = () => signal && waiting.leave(cancelled(signal))
+      signal?.addEventListener('abort', onAbort)
+      this.#line.add(waiting)
       // It keeps the process: where all stand still, nothing else may.
       this.#looking ??= setInterval(() => this.#look(), this.#lookMs)
     })
@@ -79,10 +91,10 @@ export class Scheduler {
 
   /** Whenever fewer count: while some wait none is free, so that nobody overtakes them. */
   #admit(): void {
-    for (const enter of this.#line) {
+    for (const waiting of this.#line) {
       if (this.#counted >= this.#concurrency) return
-      this.#line.delete(enter)
-      enter(this.#take())
+      this.#line.delete(waiting)
+      waiting.enter(this.#take())
     }
     this.#rest()
   }

@@ -137,11 +137,12 @@ describe('an operation in line', () => {
     const items = await halfRead(node, cid)
     const waiting = [
       node.upload('b'),
+      node.upload('c', { signal: new AbortController().signal }),
       node.download(cid).bytes(),
       Promise.resolve(node.download(cid)[Symbol.asyncIterator]().next()),
     ].map(codeOf)
     await node.close()
-    expect(await Promise.all(waiting)).toEqual(['NODE_CLOSED', 'NODE_CLOSED', 'NODE_CLOSED'])
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['NODE_CLOSED']))
     expect(await codeOf(Promise.resolve(items.next()))).toBe('NODE_CLOSED')
   })
 })

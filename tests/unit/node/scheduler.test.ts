@@ -67,6 +67,21 @@ describe('the line', () => {
     taken(scheduler).leave()
   })
 
+  it('can be dismissed, and begins anew', async () => {
+    const scheduler = open(1)
+    const first = taken(scheduler)
+    const error = new PrsmError('NODE_CLOSED', 'closed')
+    const controller = new AbortController()
+    const waiting = [scheduler.enter(), scheduler.enter(controller.signal)]
+    const failures = waiting.map((one) => failureOf(Promise.resolve(one)))
+    scheduler.dismiss(error)
+    controller.abort()
+    expect(await Promise.all(failures)).toEqual([error, error])
+    const next = scheduler.enter()
+    first.leave()
+    ;(await next).leave()
+  })
+
   it('of a thousand is served in its order', async () => {
     const scheduler = open(7)
     const entered: string[] = []
