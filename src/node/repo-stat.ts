@@ -1,10 +1,16 @@
+import type { BlockStore } from '../blocks/block-store.ts'
+import type { Quota } from '../blocks/quota.ts'
 import type { RepoStat } from '../core/content.ts'
 import type { Book } from '../db/book.ts'
 import type { BookTotals } from '../db/sweep-queries.ts'
 import type { StoreFigures } from '../telemetry/node-metrics.ts'
-import type { Parts } from './assemble.ts'
 
-type StatParts = Pick<Parts, 'blocks' | 'book' | 'quota'>
+export type StatParts = {
+  readonly blocks: Pick<BlockStore, 'totals'>
+  readonly book: Book
+  /** Null in memory. */
+  readonly quota: Quota | null
+}
 
 /** What the store takes, and what it spares. */
 export async function repoStat(parts: StatParts): Promise<RepoStat> {
