@@ -4,6 +4,7 @@ import type { ErrorCode } from '../src/core/errors.ts'
 import { limits } from '../src/core/limits.ts'
 import { statusOf } from '../src/http/status.ts'
 import { createMetrics } from '../src/telemetry/metrics.ts'
+import { collectNodeMetrics } from '../src/telemetry/node-metrics.ts'
 import { collectProcessMetrics } from '../src/telemetry/process-metrics.ts'
 
 export const httpDocs = new URL('../docs/HTTP.md', import.meta.url)
@@ -85,6 +86,11 @@ function limitTable(): string {
       size(limits.maxFileBytes),
       'UPLOAD_TOO_LARGE',
     ],
+    [
+      'uploads, downloads, imports and pins at a time (`PRSM_CONCURRENCY`)',
+      count(limits.concurrency),
+      'they wait in line',
+    ],
     ['entries of one folder, all levels', count(limits.maxFolderEntries), 'UPLOAD_TOO_LARGE'],
     ['folders a path is deep', count(limits.maxPathDepth), 'UNSUPPORTED_ENTRY'],
     [
@@ -129,7 +135,9 @@ function limitTable(): string {
 
 function metricTable(): string {
   const metrics = createMetrics()
-  using _ = collectProcessMetrics(metrics)
+  const none = () => Promise.reject(new Error('there is no node'))
+  using _node = collectNodeMetrics(metrics, { operations: { running: 0, waiting: 0 }, store: none })
+  using _process = collectProcessMetrics(metrics)
   const all = metrics.registry.getMetricsAsArray()
   const rows = all.map(({ name, type, help }) => [`\`${name}\``, String(type), help])
   return table(['metric', 'type', 'what'], rows)

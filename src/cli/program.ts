@@ -265,7 +265,9 @@ function addRepo(program: Command, session: Session): void {
     })
   const stat = repo
     .command('stat')
-    .description('Show what was uploaded, what is stored of it, and what that takes on the disk.')
+    .description(
+      'Show what was uploaded, what is stored of it and what that saves, and what it takes on the disk.',
+    )
     .action(async (options) => {
       const command = await import('./commands/repo.ts')
       await command.repoStat(session, options)

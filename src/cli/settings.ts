@@ -22,6 +22,7 @@ export const daemonFlags = [
   'cacheSizeMb',
   'timeout',
   'keepFetched',
+  'concurrency',
   'log',
   'config',
 ] as const satisfies readonly SettingName[]

@@ -15,6 +15,8 @@ export type ApiRequest = {
   readonly signal?: AbortSignal | undefined
   /** The daemon may be silent for as long as it likes: it works. */
   readonly patient?: boolean
+  /** It may wait for its turn before it begins to answer: others upload and download. */
+  readonly inLine?: boolean
 }
 
 /** An answer whose status says it went well. */
@@ -79,7 +81,8 @@ export class Api {
   }
 
   async #dispatch(request: ApiRequest): Promise<Dispatcher.ResponseData> {
-    const { method, path, query = {}, headers = {}, body, signal, patient = false } = request
+    const { method, path, query = {}, headers = {}, body, signal } = request
+    const { patient = false, inLine = patient } = request
     const search = new URLSearchParams(query).toString()
     try {
       return await this.#pool.request({
@@ -89,7 +92,8 @@ export class Api {
         // Undici documents (async) iterables as bodies; its types do not.
         ...(body === undefined ? {} : { body: body as unknown as Readable }),
         ...(signal === undefined ? {} : { signal }),
-        ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
+        ...(inLine && { headersTimeout: 0 }),
+        ...(patient && { bodyTimeout: 0 }),
         highWaterMark: BUFFER_BYTES,
       })
     } catch (error) {

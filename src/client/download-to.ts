@@ -51,7 +51,8 @@ async function saveWholeFolder(api: Api, target: Target, { path, ...options }: S
   const { signal } = options
   const meter = new ProgressMeter(options.onProgress)
   const query = offlineQuery(options.offline)
-  const { body } = await api.send({ method: 'GET', path: contentPath(target), query, signal })
+  const request = { path: contentPath(target), query, signal, inLine: true }
+  const { body } = await api.send({ method: 'GET', ...request })
   const entries = new Unpacked(body, meter, signal)
   try {
     const saved = await saveFolder(path, entries, options)

@@ -138,7 +138,7 @@ async function ask(
   const headers = range === undefined ? {} : { range }
   const query = offlineQuery(offline)
   const path = contentPath(target)
-  const answer = await api.send({ method: 'GET', path, query, headers, signal })
+  const answer = await api.send({ method: 'GET', path, query, headers, signal, inLine: true })
   if (answer.header('content-type') === TAR) {
     answer.discard()
     throw new PrsmError('NOT_A_FILE', `${formatTarget(target)} is a directory`, {

@@ -25,6 +25,7 @@ export async function importCar(
       headers: { 'content-type': CAR, ...lengthHeader(bytesTotal) },
       body: abortable(counted(content, meter), answered.signal),
       signal,
+      inLine: true,
     })
     meter.finish()
     return result

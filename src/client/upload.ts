@@ -28,6 +28,7 @@ export async function upload(
       headers: headersOf(content, bytesTotal),
       body: abortable(bodyOf(content, meter), answered.signal),
       signal,
+      inLine: true,
     })
     meter.finish()
     return result

@@ -60,6 +60,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
       cacheBytes: values.cacheSizeMb * 1024 * 1024,
       timeoutMs: values.timeout * 1000,
       keepFetched: values.keepFetched,
+      concurrency: values.concurrency,
       defaulted: {
         swarm: origins.swarmListen === 'default',
         gateway: origins.gatewayListen === 'default',

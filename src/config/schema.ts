@@ -147,6 +147,17 @@ export const settings = {
     meaning: 'what peers sent is stored until it is collected (`cache`), or not stored (`none`)',
     show: String,
   }),
+  concurrency: setting({
+    key: 'concurrency',
+    variable: 'PRSM_CONCURRENCY',
+    flag: '--concurrency N',
+    type: fromText(countParser('a number of operations', 1, limits.maxConcurrency)),
+    fallback: limits.concurrency,
+    unit: 'operations',
+    meaning:
+      'uploads, downloads, imports and pins at a time; more wait in line, and what stands still lets them pass',
+    show: String,
+  }),
   log: setting({
     key: 'log',
     variable: 'PRSM_LOG',
@@ -205,6 +216,8 @@ export type Config = {
   /** Milliseconds a block may go without progress. */
   readonly timeoutMs: number
   readonly keepFetched: 'cache' | 'none'
+  /** Operations at a time. */
+  readonly concurrency: number
   /** Settings nobody gave: where a port of them is taken, a free one will do. */
   readonly defaulted: { readonly swarm: boolean; readonly gateway: boolean }
   /** What `parseLogSpec` reads. */
@@ -230,11 +243,12 @@ function oneOf<W extends string>(...words: readonly W[]): (text: string) => W {
   }
 }
 
-function countParser(what: string, least = 0): (text: string) => number {
+function countParser(what: string, least = 0, most?: number): (text: string) => number {
+  const range = most === undefined ? `${least} up` : `${least} to ${most}`
   return (text) => {
     const value = Number(text)
-    if (/^\d{1,9}$/.test(text.trim()) && value >= least) return value
-    throw new PrsmError('INVALID_INPUT', `not ${what} from ${least} up: ${JSON.stringify(text)}`)
+    if (/^\d{1,9}$/.test(text.trim()) && value >= least && value <= (most ?? value)) return value
+    throw new PrsmError('INVALID_INPUT', `not ${what} from ${range}: ${JSON.stringify(text)}`)
   }
 }
 

@@ -6,6 +6,14 @@ const GIB = 1024 * MIB
 export const limits = {
   /** Bytes of one file, at every door. The original's figure; `PRSM_MAX_FILE_SIZE`, 0 = no limit but the disk. */
   maxFileBytes: GIB,
+  /** Uploads, downloads, imports and pins at a time; more wait in line. The original's figure; `PRSM_CONCURRENCY`. */
+  concurrency: 10,
+  maxConcurrency: 10_000,
+  /**
+   * Milliseconds after which one that has moved nothing gives way to those in line: its client is slow,
+   * its peer silent, or its source an operation that waits itself.
+   */
+  operationStallMs: 2_000,
   /** Bytes of one block we accept: what Bitswap peers and gateways exchange (specs: 2 MiB). */
   maxBlockBytes: 2 * MIB,
   /** Bytes of a block kept inside `blocks.db`; larger ones are files. Kept in the format stamp. */

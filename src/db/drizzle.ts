@@ -9,7 +9,7 @@ const orm: typeof import('drizzle-orm') = load('drizzle-orm')
 const core: typeof import('drizzle-orm/sqlite-core') = load('drizzle-orm/sqlite-core')
 const driver: typeof import('drizzle-orm/better-sqlite3') = load('drizzle-orm/better-sqlite3')
 
-export const { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, or, sql, sum } = orm
+export const { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql } = orm
 export const {
   blob,
   check,

@@ -49,8 +49,27 @@ const markers = new WeakMap<Connection, Marker>()
 type Live = { readonly live: SharedArrayBuffer }
 type Dead = Live & { readonly after: number; readonly floor: number }
 
-/** The questions of a collection, asked of a connection that only reads: on the worker's thread where there is one. */
+const totals = statement<[number], BookTotals>(
+  `SELECT count(*) AS uploads, coalesce(sum(bytes), 0) AS bytes,
+     (SELECT count(*) FROM root
+      WHERE reason = 'pin' AND (expires_at IS NULL OR expires_at > ?)) AS pins
+   FROM upload`,
+)
+
+/** Of all owners. `bytes` of the uploads together; pins in force. */
+export type BookTotals = {
+  readonly uploads: number
+  readonly bytes: number
+  readonly pins: number
+}
+
+/** The questions of a collection, and those that go through whole tables, asked of a connection that only reads: on the worker's thread where there is one. */
 export const sweepQueries = {
+  /** Of the book, at the time `now` in milliseconds. */
+  totals(db: Connection, { now }: { readonly now: number }): BookTotals {
+    return totals.get(db, now) ?? { uploads: 0, bytes: 0, pins: 0 }
+  },
+
   /** One more than the highest id of a block. */
   idBound: (db: Connection, _input: null): number => (maxId.get(db)?.id ?? 0) + 1,
 

@@ -13,12 +13,15 @@ import type { Network } from '../network/network.ts'
 import { Retrieval } from '../retrieval/retrieval.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { collectNodeMetrics } from '../telemetry/node-metrics.ts'
 import type { FreeChunks } from '../unixfs/chunk-pool.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
 import { Hasher } from '../uploads/hasher.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
 import { openNetwork } from './open-network.ts'
+import { storeFigures } from './repo-stat.ts'
+import { Scheduler } from './scheduler.ts'
 import { openQuota } from './storage-room.ts'
 
 /** What a node is made of; each flow names the slice it uses. */
@@ -38,6 +41,8 @@ export type Parts = AsyncDisposable & {
   /** Buffers that no upload has in use. */
   readonly freeChunks: FreeChunks
   readonly maxFileBytes: number
+  /** Gives operations their places. */
+  readonly scheduler: Scheduler
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -49,6 +54,7 @@ const BLOCKS_PAGE_BYTES = 8192
 export async function assemble(options: NodeOptions, overrides: Overrides = {}): Promise<Parts> {
   const logger = options.logger ?? silentLogger
   const maxFileBytes = checkLimit(options.maxFileBytes ?? limits.maxFileBytes)
+  const scheduler = openScheduler(options, overrides)
   await using stack = new AsyncDisposableStack()
   const files = overrides.files ?? stack.use(createFilePort())
   const metrics = createMetrics()
@@ -88,6 +94,8 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
   const retrieval = stack.use(openRetrieval(options, { blocks, network, metrics, logger }))
   network?.onPeer(() => retrieval.forgetMisses())
   const hasher = stack.use(new Hasher())
+  const store = () => storeFigures({ blocks, book, quota: quota ?? null })
+  stack.use(collectNodeMetrics(metrics, { operations: scheduler, store }))
   const open = stack.move()
   return {
     folder,
@@ -100,6 +108,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     hasher,
     freeChunks: [],
     maxFileBytes,
+    scheduler,
     logger,
     metrics,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -135,6 +144,17 @@ function checkLimit(maxFileBytes: number): number {
   if (Number.isSafeInteger(maxFileBytes) && maxFileBytes >= 0) return maxFileBytes
   throw new PrsmError('INVALID_INPUT', `maxFileBytes ${maxFileBytes} is no count of bytes`, {
     hint: 'give a whole number; 0 = no limit but the disk',
+  })
+}
+
+function openScheduler({ concurrency = limits.concurrency }: NodeOptions, overrides: Overrides) {
+  const { stallMs = limits.operationStallMs } = overrides
+  const most = limits.maxConcurrency
+  if (Number.isSafeInteger(concurrency) && concurrency >= 1 && concurrency <= most) {
+    return new Scheduler({ concurrency, stallMs })
+  }
+  throw new PrsmError('INVALID_INPUT', `${concurrency} operations cannot run at a time`, {
+    hint: `concurrency is a whole number from 1 to ${most}`,
   })
 }
 

@@ -25,6 +25,8 @@ export type NodeOptions = {
   readonly timeoutMs?: number
   /** What peers sent is stored until it is collected (`cache`, the default), or not (`none`). */
   readonly keepFetched?: 'cache' | 'none'
+  /** Uploads, downloads, imports and pins at a time, 1 to 10,000; more wait in line. Default 10. */
+  readonly concurrency?: number
   /** A pino logger. Default: silent. */
   readonly logger?: Logger
   /** Threads of libuv's pool (`UV_THREADPOOL_SIZE`), which files are written with. Default 4. */
@@ -39,4 +41,9 @@ export type NodeNetworkOptions = NetworkOptions & {
 }
 
 /** What a test puts in the place of a part. */
-export type Overrides = { readonly files?: FilePort; readonly worker?: DatabaseWorker }
+export type Overrides = {
+  readonly files?: FilePort
+  readonly worker?: DatabaseWorker
+  /** Of the scheduler. Default `limits.operationStallMs`. */
+  readonly stallMs?: number
+}

@@ -14,7 +14,7 @@ import type {
   UploadPage,
   UploadResult,
 } from '../core/content.ts'
-import { PrsmError, toPrsmError } from '../core/errors.ts'
+import { PrsmError } from '../core/errors.ts'
 import type { NodeIdentity, PeerConnection } from '../core/network.ts'
 import type {
   CollectionResult,
@@ -52,14 +52,15 @@ import { pin, updatePin } from '../pins/pin.ts'
 import { listPins, removePin } from '../pins/rows.ts'
 import { eachPin, verifyPins } from '../pins/verify.ts'
 import { child, type Logger } from '../telemetry/logger.ts'
-import { beginOperation, type Metrics, type Operation, observe } from '../telemetry/metrics.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { listUploads } from '../uploads/list.ts'
-import { uploadTotals } from '../uploads/totals.ts'
 import { upload } from '../uploads/upload.ts'
 import { assemble, type Parts } from './assemble.ts'
 import { AutoCollection } from './auto-collection.ts'
+import { movingBlocks, movingBytes, movingEntry } from './moving.ts'
 import type { NodeOptions, Overrides } from './node-options.ts'
-import { repoStat } from './repo-stat.ts'
+import { Operations } from './operations.ts'
+import { bookTotals, repoStat } from './repo-stat.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -81,9 +82,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   readonly #importLog: Logger
   readonly #collectionLog: Logger
   readonly #collections = new Slots(1)
-  readonly #autoCollection: AutoCollection
-  readonly #running = new Set<Promise<unknown>>()
-  readonly #closing = new AbortController()
+  readonly #operations: Operations
   #closed: Promise<void> | undefined
 
   // Private, so that the types of the parts (and of their drivers) stay out of the package's own.
@@ -92,7 +91,8 @@ export class StorageNode implements Storage, AsyncDisposable {
     this.#uploadLog = child(parts.logger, 'uploads')
     this.#importLog = child(parts.logger, 'imports')
     this.#collectionLog = child(parts.logger, 'collection')
-    this.#autoCollection = new AutoCollection(parts.quota, (free) => this.#makeRoom(free))
+    const autoCollection = new AutoCollection(parts.quota, (free) => this.#makeRoom(free))
+    this.#operations = new Operations({ ...parts, onEnd: () => autoCollection.look() })
   }
 
   /** @internal Use `createStorageNode`. */
@@ -124,20 +124,29 @@ export class StorageNode implements Storage, AsyncDisposable {
     options: UploadOptions = {},
     caller: Caller = LOCAL,
   ): Promise<UploadResult> {
-    const request = { source, options: this.#untilClosed(options) }
-    const result = await this.#observed('upload', () => upload(this.#parts, request, caller))
+    const within = this.#operations.untilClosed(options)
+    const result = await this.#operations.runInPlace('upload', within, (place) => {
+      const onProgress = movingBytes(place, options.onProgress)
+      return upload(this.#parts, { source, options: { ...within, onProgress } }, caller)
+    })
     this.#moved('upload', result.bytes)
     this.#uploadLog.info(result, 'uploaded')
     return result
   }
 
   download(content: ContentId, options: DownloadOptions = {}): Download {
-    const inner = download(this.#parts, content, this.#untilClosed(options))
+    const within = this.#operations.untilClosed(options)
+    const open = (how: DownloadOptions) => download(this.#parts, content, how)
     return {
-      [Symbol.asyncIterator]: () =>
-        this.#guarded('download', inner, ({ byteLength }) => byteLength),
+      [Symbol.asyncIterator]: () => {
+        const { signal } = within
+        return this.#operations.iterate('download', open(within), { signal, bytesOf: lengthOf })
+      },
       bytes: async (limit) => {
-        const bytes = await this.#observed('download', () => inner.bytes(limit))
+        const bytes = await this.#operations.runInPlace('download', within, (place) => {
+          const onProgress = movingBytes(place, options.onProgress)
+          return open({ ...within, onProgress }).bytes(limit)
+        })
         this.#moved('download', bytes.byteLength)
         return bytes
       },
@@ -149,9 +158,11 @@ export class StorageNode implements Storage, AsyncDisposable {
     path: string,
     options: DownloadToOptions = {},
   ): Promise<DownloadToResult> {
-    const saved = await this.#observed('download', () =>
-      downloadTo(this.#parts, content, { ...this.#untilClosed(options), path }),
-    )
+    const within = this.#operations.untilClosed(options)
+    const saved = await this.#operations.runInPlace('download', within, (place) => {
+      const onProgress = movingBytes(place, options.onProgress)
+      return downloadTo(this.#parts, content, { ...within, onProgress, path })
+    })
     this.#moved('download', saved.bytes)
     return saved
   }
@@ -161,30 +172,39 @@ export class StorageNode implements Storage, AsyncDisposable {
     options: ImportOptions = {},
     caller: Caller = LOCAL,
   ): Promise<ImportResult> {
-    const request = { source, options: this.#untilClosed(options) }
-    const result = await this.#observed('import', () => importCar(this.#parts, request, caller))
+    const within = this.#operations.untilClosed(options)
+    const result = await this.#operations.runInPlace('import', within, (place) => {
+      const onProgress = movingBytes(place, options.onProgress)
+      return importCar(this.#parts, { source, options: { ...within, onProgress } }, caller)
+    })
     this.#moved('import', result.bytes)
     this.#importLog.info(result, 'imported a CAR')
     return result
   }
 
   async stat(content: ContentId, options: ReadOptions = {}): Promise<ContentStat> {
-    return this.#observed('stat', () =>
-      statContent(this.#parts, content, this.#untilClosed(options)),
+    return this.#operations.run('stat', () =>
+      statContent(this.#parts, content, this.#operations.untilClosed(options)),
     )
   }
 
   ls(content: ContentId, options: ReadOptions = {}): AsyncGenerator<DirectoryEntry> {
-    return this.#guarded('ls', listContent(this.#parts, content, this.#untilClosed(options)))
+    return this.#operations.iterate(
+      'ls',
+      listContent(this.#parts, content, this.#operations.untilClosed(options)),
+    )
   }
 
   /** A folder with all below it, depth first; the content of a file is read as it is iterated. */
   walk(content: ContentId, options: ReadOptions = {}): AsyncGenerator<FolderEntry> {
-    return this.#guarded('walk', walkContent(this.#parts, content, this.#untilClosed(options)))
+    const within = this.#operations.untilClosed(options)
+    const { signal } = within
+    const entries = walkContent(this.#parts, content, within)
+    return this.#operations.iterate('walk', entries, { signal, given: movingEntry })
   }
 
   async list(options: ListOptions = {}, caller: Caller = LOCAL): Promise<UploadPage> {
-    return this.#observed('list', async () => listUploads(this.#parts.book, options, caller))
+    return this.#operations.run('list', async () => listUploads(this.#parts.book, options, caller))
   }
 
   async pin(
@@ -192,8 +212,11 @@ export class StorageNode implements Storage, AsyncDisposable {
     options: PinOptions = {},
     caller: Caller = LOCAL,
   ): Promise<PinResult> {
-    const within = this.#untilClosed(options)
-    return this.#observed('pin', () => pin(this.#parts, content, within, caller))
+    const within = this.#operations.untilClosed(options)
+    return this.#operations.runInPlace('pin', within, (place) => {
+      const onProgress = movingBlocks(place, options.onProgress)
+      return pin(this.#parts, content, { ...within, onProgress }, caller)
+    })
   }
 
   async unpin(
@@ -201,7 +224,7 @@ export class StorageNode implements Storage, AsyncDisposable {
     _options: SignalOptions = {},
     caller: Caller = LOCAL,
   ): Promise<Pin> {
-    return this.#observed('unpin', async () =>
+    return this.#operations.run('unpin', async () =>
       removePin(this.#parts.book, bareCid(content), caller),
     )
   }
@@ -212,41 +235,65 @@ export class StorageNode implements Storage, AsyncDisposable {
     options: PinUpdateOptions = {},
     caller: Caller = LOCAL,
   ): Promise<PinResult> {
-    const within = this.#untilClosed(options)
-    return this.#observed('pin', () => updatePin(this.#parts, { from, to }, within, caller))
+    const within = this.#operations.untilClosed(options)
+    return this.#operations.runInPlace('pin', within, (place) => {
+      const onProgress = movingBlocks(place, options.onProgress)
+      return updatePin(this.#parts, { from, to }, { ...within, onProgress }, caller)
+    })
   }
 
   pins(filter: PinFilter = {}, caller: Caller = LOCAL): AsyncGenerator<Pin> {
-    return this.#guarded('pins', eachPin(this.#parts.book, this.#untilClosed(filter), caller))
+    return this.#operations.iterate(
+      'pins',
+      eachPin(this.#parts.book, this.#operations.untilClosed(filter), caller),
+    )
   }
 
   async listPins(options: PinPageOptions = {}, caller: Caller = LOCAL): Promise<PinPage> {
-    return this.#observed('pins', async () => listPins(this.#parts.book, options, caller))
+    return this.#operations.run('pins', async () => listPins(this.#parts.book, options, caller))
   }
 
   verifyPins(options: VerifyPinsOptions = {}, caller: Caller = LOCAL): AsyncGenerator<PinCheck> {
-    return this.#guarded('verify', verifyPins(this.#parts, this.#untilClosed(options), caller))
+    return this.#operations.iterate(
+      'verify',
+      verifyPins(this.#parts, this.#operations.untilClosed(options), caller),
+    )
   }
 
   async repoStat(): Promise<RepoStat> {
-    this.#assertOpen()
+    this.#operations.assertOpen()
     return repoStat(this.#parts)
   }
 
   /** One at a time: a second one begins when the first has ended. */
   async collect(options: CollectOptions = {}): Promise<CollectionResult> {
-    const within = this.#untilClosed(options)
-    const result = await this.#observed('collect', () =>
-      this.#collections.run(() => collect(this.#parts, within)),
+    const within = this.#operations.untilClosed(options)
+    const result = await this.#operations.run('collect', () =>
+      this.#collections.run(() => this.#collectOne(within)),
     )
     this.#collectionLog.info(result, 'collected')
     return result
   }
 
+  async #collectOne(options: CollectOptions): Promise<CollectionResult> {
+    const { collectionRunning, collectedBlocks, collectedBytes } = this.metrics
+    collectionRunning.set(1)
+    try {
+      const result = await collect(this.#parts, options)
+      if (!result.dryRun) {
+        collectedBlocks.inc(result.blocks)
+        collectedBytes.inc(result.bytes)
+      }
+      return result
+    } finally {
+      collectionRunning.set(0)
+    }
+  }
+
   async status(): Promise<NodeStatus> {
-    this.#assertOpen()
+    this.#operations.assertOpen()
     const { blocks, bytes } = this.#parts.blocks.totals()
-    const totals = uploadTotals(this.#parts.book)
+    const totals = await bookTotals(this.#parts.book)
     return {
       version: VERSION,
       dataDir: this.dataDir,
@@ -268,7 +315,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 
   async connectPeer(address: string, options: SignalOptions = {}): Promise<PeerConnection> {
-    return this.#network().connect(address, this.#untilClosed(options))
+    return this.#network().connect(address, this.#operations.untilClosed(options))
   }
 
   async disconnectPeer(id: string): Promise<void> {
@@ -280,7 +327,7 @@ export class StorageNode implements Storage, AsyncDisposable {
       await this.collect({ free })
       return true
     } catch (err) {
-      if (!this.#closing.signal.aborted) {
+      if (!this.#operations.isClosing) {
         this.#collectionLog.warn({ err }, 'the store is nearly full, and was not collected')
       }
       return false
@@ -295,7 +342,7 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 
   #network(): Network {
-    this.#assertOpen()
+    this.#operations.assertOpen()
     const { network } = this.#parts
     if (network !== null) return network
     throw new PrsmError('NETWORK_OFF', 'this node runs without the network', {
@@ -314,80 +361,15 @@ export class StorageNode implements Storage, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(closedError())
-    await Promise.all(this.#running)
+    await this.#operations.close()
     await this.#parts[Symbol.asyncDispose]()
-  }
-
-  /** The options of an operation, with a signal that aborts when the node closes, too. */
-  #untilClosed<T extends SignalOptions>(options: T): T & { readonly signal: AbortSignal } {
-    const { signal: closing } = this.#closing
-    const { signal } = options
-    return { ...options, signal: signal ? AbortSignal.any([signal, closing]) : closing }
-  }
-
-  /** What an operation failed with, as one of ours: what the closing of the node cut short says so. */
-  #known(error: unknown): PrsmError {
-    const known = toPrsmError(error)
-    const cutShort = known.code === 'CANCELLED' || known.code === 'INTERNAL'
-    return this.#closing.signal.aborted && cutShort ? closedError(known) : known
-  }
-
-  #assertOpen(): void {
-    if (this.#closing.signal.aborted) throw closedError()
-  }
-
-  /** Counts an operation; `close` waits for it. */
-  async #observed<T>(operation: Operation, run: () => Promise<T>): Promise<T> {
-    return observe(this.metrics, operation, async () => {
-      this.#assertOpen()
-      const running = run()
-      const ended = running.catch(() => {}).finally(() => this.#running.delete(ended))
-      this.#running.add(ended)
-      try {
-        return await running
-      } catch (error) {
-        throw this.#known(error)
-      } finally {
-        if (!this.#closing.signal.aborted) this.#autoCollection.look()
-      }
-    })
   }
 
   #moved(operation: 'upload' | 'download' | 'import', bytes: number): void {
     this.metrics.contentBytes.observe({ operation }, bytes)
   }
-
-  /** Counts an iteration as one operation, with the bytes it gave, and ends it when the node closes. */
-  async *#guarded<T>(
-    operation: Operation,
-    items: AsyncIterable<T>,
-    bytesOf?: (item: T) => number,
-  ): AsyncGenerator<T> {
-    const end = beginOperation(this.metrics, operation)
-    let bytes = 0
-    try {
-      this.#assertOpen()
-      for await (const item of items) {
-        bytes += bytesOf?.(item) ?? 0
-        yield item
-        this.#assertOpen()
-      }
-      end()
-    } catch (error) {
-      const known = this.#known(error)
-      end(known)
-      throw known
-    } finally {
-      end(STOPPED)
-      if (bytesOf !== undefined) this.metrics.contentBytes.observe({ operation }, bytes)
-    }
-  }
 }
 
-/** One for all: it is only counted, and making an error costs more than reading a small range. */
-const STOPPED = new PrsmError('CANCELLED', 'the consumer stopped')
-
-function closedError(cause?: unknown): PrsmError {
-  return new PrsmError('NODE_CLOSED', 'the node is closed', { hint: 'open a new one', cause })
+function lengthOf({ byteLength }: Uint8Array): number {
+  return byteLength
 }

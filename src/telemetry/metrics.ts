@@ -43,6 +43,10 @@ export type Metrics = {
   /** Blocks and bytes that peers got from us. */
   readonly servedBlocks: Counter
   readonly servedBytes: Counter
+  /** What collections took. */
+  readonly collectedBlocks: Counter
+  readonly collectedBytes: Counter
+  readonly collectionRunning: Gauge
   /** `format` is `file`, `directory`, `raw`, `car`, `tar`, `dag-json`, …, or `error`. */
   readonly gatewayRequests: Counter<'format' | 'status'>
   readonly gatewaySeconds: Histogram<'format'>
@@ -99,6 +103,13 @@ export function createMetrics(): Metrics {
       help: 'From the head of a request to the end of its answer.',
       labelNames: ['method', 'route'],
       buckets: SECONDS,
+      registers,
+    }),
+    collectedBlocks: count('prsm_collected_blocks_total', 'Blocks that collections took.'),
+    collectedBytes: count('prsm_collected_bytes_total', 'Bytes of the blocks they took.'),
+    collectionRunning: new Gauge({
+      name: 'prsm_collection_running',
+      help: '1 while a collection runs.',
       registers,
     }),
     ...retrievalMetrics(registry),

@@ -1,10 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, Gauge } from 'prom-client'
 import type { Metrics } from './metrics.ts'
-
-type Sample = { readonly name: string; readonly help: string; readonly read: () => Reading }
-type Reading = number | Promise<number>
+import { addSamples, type Sample } from './sample.ts'
 
 const NANOSECONDS = 1e9
 const MICROSECONDS = 1e6
@@ -17,38 +14,13 @@ const MICROSECONDS = 1e6
 export function collectProcessMetrics(metrics: Metrics): Disposable {
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
-  const samples = [...processSamples(), ...eventLoopSamples(delay)]
-  for (const one of samples) register(metrics, one)
+  const samples = addSamples(metrics, [...processSamples(), ...eventLoopSamples(delay)])
   return {
     [Symbol.dispose]: () => {
       delay.disable()
-      for (const { name } of samples) metrics.registry.removeSingleMetric(name)
+      samples[Symbol.dispose]()
     },
   }
-}
-
-/** A name that ends in `_total` is a counter, whose value is set anew at each scrape. */
-function register(metrics: Metrics, { name, help, read }: Sample): void {
-  const registers = [metrics.registry]
-  if (!name.endsWith('_total')) {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      registers,
-      collect: async (): Promise<void> => gauge.set(await read()),
-    })
-    return
-  }
-  const counter: Counter = new Counter({
-    name,
-    help,
-    registers,
-    collect: async (): Promise<void> => {
-      const value = await read()
-      counter.reset()
-      counter.inc(value)
-    },
-  })
 }
 
 function processSamples(): Sample[] {
@@ -85,7 +57,7 @@ function longest(delay: Delay): number {
   return max
 }
 
-function sample(name: string, help: string, read: () => Reading): Sample {
+function sample(name: string, help: string, read: Sample['read']): Sample {
   return { name, help, read }
 }
 

@@ -16,7 +16,7 @@ async function routes(): Promise<readonly (readonly [methods: string, path: stri
 test('every route of docs/HTTP.md is there, and takes the methods it says', async () => {
   await using api = await startApi()
   const told = await routes()
-  expect(told.length).toBe(19)
+  expect(told.length).toBe(20)
   for (const [methods, path] of told) {
     for (const rest of path.endsWith('[/path]') ? ['', '/path'] : ['']) {
       const asked = path.replace(/\{(cid|id)\}/, CID).replace('[/path]', rest)

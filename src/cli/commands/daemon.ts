@@ -50,6 +50,7 @@ function nodeOptions(config: Config) {
     cacheBytes: config.cacheBytes,
     timeoutMs: config.timeoutMs,
     keepFetched: config.keepFetched,
+    concurrency: config.concurrency,
     logger: createLogger(parseLogSpec(config.log)),
     poolThreads: poolThreads(),
     program: 'prsm daemon',

@@ -55,6 +55,7 @@ describe('what wins', () => {
       cacheBytes: 100 * 1024 ** 2,
       timeoutMs: 60_000,
       keepFetched: 'cache',
+      concurrency: 10,
       defaulted: { swarm: true, gateway: true },
       log: 'info',
       daemonUrl: undefined,
@@ -108,11 +109,21 @@ describe('what wins', () => {
     ['PRSM_IPFS_CACHE_SIZE_MB', '0', { cacheBytes: 0 }],
     ['PRSM_IPFS_TIMEOUT', '5', { timeoutMs: 5000 }],
     ['PRSM_KEEP_FETCHED', 'none', { keepFetched: 'none' }],
+    ['PRSM_CONCURRENCY', '10000', { concurrency: 10_000 }],
     ['PRSM_LOG', 'debug:blocks,http', { log: 'debug:blocks,http' }],
     ['PRSM_API', 'http://127.0.0.1:7', { daemonUrl: 'http://127.0.0.1:7' }],
   ])('%s=%s takes effect', async (variable, text, expected) => {
     expect((await load({ env: { [variable]: text } })).config).toMatchObject(expected)
   })
+
+  it.each(['0', '10001', '1.5', '-1', 'many', '1e3'])(
+    'refuses PRSM_CONCURRENCY=%s',
+    async (text) => {
+      expect(await faultsOf(load({ env: { PRSM_CONCURRENCY: text } }))).toEqual([
+        `PRSM_CONCURRENCY: not a number of operations from 1 to 10000: ${JSON.stringify(text)}`,
+      ])
+    },
+  )
 
   it('takes an empty variable as not set, and an empty flag as a fault', async () => {
     expect((await load({ env: { PRSM_LOG: '', PRSM_CONFIG: '' } })).config.log).toBe('info')

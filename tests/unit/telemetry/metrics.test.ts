@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PrsmError } from '../../../src/core/errors.ts'
 import { beginOperation, createMetrics, observe } from '../../../src/telemetry/metrics.ts'
+import { collectNodeMetrics } from '../../../src/telemetry/node-metrics.ts'
 import { collectProcessMetrics } from '../../../src/telemetry/process-metrics.ts'
 
 describe('metrics', () => {
@@ -73,5 +74,53 @@ describe('collectProcessMetrics', () => {
     expect(await metrics.registry.metrics()).toBe(before)
     using _again = collectProcessMetrics(metrics)
     expect(await metrics.registry.metrics()).toContain('process_cpu_seconds_total')
+  })
+})
+
+describe('collectNodeMetrics', () => {
+  const stat = {
+    ...{ logicalBytes: 9, blocks: 2, storedBytes: 5, savedBytes: 4 },
+    ...{ physicalBytes: 8, reservedBytes: 1, maxBytes: null, pins: 3 },
+  }
+  const operations = { running: 2, waiting: 1 }
+
+  test('asks once a scrape, and not otherwise', async () => {
+    const metrics = createMetrics()
+    let asked = 0
+    const store = async () => {
+      asked += 1
+      return stat
+    }
+    using _figures = collectNodeMetrics(metrics, { operations, store })
+    expect(asked).toBe(0)
+    const text = await metrics.registry.metrics()
+    expect(asked).toBe(1)
+    for (const line of ['content_saved_bytes 4', 'store_max_bytes 0', 'pins 3']) {
+      expect(text).toContain(`\nprsm_${line}\n`)
+    }
+    await metrics.registry.metrics()
+    expect(asked).toBe(2)
+  })
+
+  test('leaves out what cannot be read, and has it again afterwards', async () => {
+    const metrics = createMetrics()
+    let isBroken = true
+    const store = async () => {
+      if (isBroken) throw new PrsmError('STORAGE_IO', 'the disk failed')
+      return stat
+    }
+    using _figures = collectNodeMetrics(metrics, { operations, store })
+    const broken = await metrics.registry.metrics()
+    expect(broken).not.toMatch(/^prsm_blocks /m)
+    expect(broken).toContain('\nprsm_operations_running 2\n')
+    isBroken = false
+    expect(await metrics.registry.metrics()).toContain('\nprsm_blocks 2\n')
+  })
+
+  test('leaves nothing behind', async () => {
+    const metrics = createMetrics()
+    const before = await metrics.registry.metrics()
+    collectNodeMetrics(metrics, { operations, store: async () => stat })[Symbol.dispose]()
+    expect(await metrics.registry.metrics()).toBe(before)
   })
 })
