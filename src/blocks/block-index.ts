@@ -3,6 +3,8 @@ import type { Connection } from '../db/database.ts'
 import { packLinks } from '../db/packed-links.ts'
 import { statement } from '../db/statement.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
+import type { KnownIds } from './known-ids.ts'
+import { keyOf, keyOfMultihash } from './multihash.ts'
 
 /** Where a block is: only named by a link, in `blocks.db`, or in a file of its own. */
 export const ABSENT = 0
@@ -46,17 +48,23 @@ const findById = statement<[number], Omit<BlockRow, 'id' | 'segments'>>(
 const readInline = statement<[number], { bytes: Uint8Array }>(
   'SELECT bytes FROM inline WHERE id = ?',
 )
-const store = statement<
-  [Uint8Array, number, number, number, number | null, Uint8Array | null],
-  { id: number }
->(
+type Stored = [
+  place: number,
+  size: number,
+  epoch: number,
+  directory: number | null,
+  segments: Uint8Array | null,
+]
+/** Changes nothing where the block has a row: most have none, and looking first would cost as much again. */
+const storeNew = statement<[Uint8Array, ...Stored], never>(
   `INSERT INTO block (multihash, place, size, epoch, directory, segments) VALUES (?, ?, ?, ?, ?, ?)
-   ON CONFLICT (multihash) DO UPDATE SET place = excluded.place, size = excluded.size,
-     epoch = excluded.epoch, directory = excluded.directory, segments = excluded.segments
-   RETURNING id`,
+   ON CONFLICT (multihash) DO NOTHING`,
 )
-const nameAbsent = statement<[Uint8Array, number], { id: number }>(
-  `INSERT INTO block (multihash, place, size, epoch) VALUES (?, ${ABSENT}, 0, ?) RETURNING id`,
+const storeAgain = statement<[...Stored, number], never>(
+  'UPDATE block SET place = ?, size = ?, epoch = ?, directory = ?, segments = ? WHERE id = ?',
+)
+const nameAbsent = statement<[Uint8Array, number], never>(
+  `INSERT INTO block (multihash, place, size, epoch) VALUES (?, ${ABSENT}, 0, ?)`,
 )
 const touch = statement<[number, number], never>('UPDATE block SET epoch = ? WHERE id = ?')
 const storeInline = statement<[number, Uint8Array], never>(
@@ -130,37 +138,77 @@ export function recordDamage(db: Connection, id: number): void {
   markDamaged.run(db, id, Date.now())
 }
 
-/** Stores the rows of one block in the running transaction. */
-export function commitBlock(db: Connection, write: BlockWrite, epoch: number): void {
-  const id = commitContent(db, write, epoch)
-  for (const [codec, links] of write.links) {
-    const stored = links.map((link) => ({ child: idOf(db, link, epoch), codec: link.code }))
-    storeLinks.run(db, id, codec, packLinks(stored))
+/** A batch of blocks that is being committed: of which epoch, and the ids that are known without a look. */
+export type Commit = { readonly epoch: number; readonly ids: KnownIds }
+
+/** Stores the rows of blocks in the running transaction. */
+export function commitBlocks(db: Connection, writes: Iterable<BlockWrite>, commit: Commit): void {
+  let tally: Tally = NOTHING
+  for (const write of writes) {
+    const { id, added } = commitContent(db, write, commit.epoch)
+    commit.ids.add(keyOfMultihash(write.multihash), id)
+    if (added !== NOTHING) tally = plus(tally, added)
+    for (const [codec, links] of write.links) {
+      const stored = links.map((link) => ({ child: idOf(db, link, commit), codec: link.code }))
+      storeLinks.run(db, id, codec, packLinks(stored))
+    }
   }
+  count(db, tally)
 }
 
-function commitContent(db: Connection, { multihash, content }: BlockWrite, epoch: number): number {
-  const before = find.get(db, multihash)
+type Committed = { readonly id: number; readonly added: Tally }
+
+function commitContent(
+  db: Connection,
+  { multihash, content }: BlockWrite,
+  epoch: number,
+): Committed {
   if (content.place === 'stored') {
-    if (before === undefined) throw new Error('a stored block has no row')
-    touch.run(db, epoch, before.id)
-    return before.id
+    const row = findNamed.get(db, multihash)
+    if (row === undefined) throw new Error('a stored block has no row')
+    touch.run(db, epoch, row.id)
+    return { id: row.id, added: NOTHING }
   }
   const { place, size, directory, segments } =
     content.place === FILE
       ? content
       : { place: INLINE, size: content.bytes.byteLength, directory: null, segments: null }
-  const row = store.get(db, multihash, place, size, epoch, directory, segments)
-  if (row === undefined) throw new Error('INSERT … RETURNING gave no row')
-  if (content.place === INLINE) storeInline.run(db, row.id, content.bytes)
-  if (before === undefined || before.place === ABSENT) {
-    count(db, { blocks: 1, bytes: size, fileBytes: place === FILE ? fileBytesOf(size) : 0 })
-  } else replaced(db, before, place)
-  return row.id
+  const stored: Stored = [place, size, epoch, directory, segments]
+  const { changes, lastInsertRowid } = storeNew.run(db, multihash, ...stored)
+  const isNew = changes === 1
+  const { id, added } = isNew
+    ? { id: Number(lastInsertRowid), added: tallyOf(place, size) }
+    : commitAgain(db, multihash, stored)
+  if (content.place === INLINE) storeInline.run(db, id, content.bytes)
+  return { id, added }
+}
+
+/** The same of a block that has a row: it was only named by a link, or stood there damaged. */
+function commitAgain(db: Connection, multihash: Uint8Array, stored: Stored): Committed {
+  const before = find.get(db, multihash)
+  if (before === undefined) throw new Error('a block that could not be inserted has no row')
+  storeAgain.run(db, ...stored, before.id)
+  const [place, size] = stored
+  if (before.place === ABSENT) return { id: before.id, added: tallyOf(place, size) }
+  return { id: before.id, added: replaced(db, before, place) }
 }
 
 /** Blocks, their bytes, and the bytes their files take on the disk. */
 export type Tally = { readonly blocks: number; readonly bytes: number; readonly fileBytes: number }
+
+const NOTHING: Tally = { blocks: 0, bytes: 0, fileBytes: 0 }
+
+function tallyOf(place: number, size: number): Tally {
+  return { blocks: 1, bytes: size, fileBytes: place === FILE ? fileBytesOf(size) : 0 }
+}
+
+function plus(a: Tally, b: Tally): Tally {
+  return {
+    blocks: a.blocks + b.blocks,
+    bytes: a.bytes + b.bytes,
+    fileBytes: a.fileBytes + b.fileBytes,
+  }
+}
 
 /** Bytes a file takes on the disk come in steps of this. */
 const DISK_BLOCK = 4096
@@ -172,19 +220,19 @@ export function fileBytesOf(size: number): number {
 
 /** Adds to the totals of the store, or takes away. */
 export function count(db: Connection, { blocks, bytes, fileBytes }: Tally): void {
-  addMeta.run(db, blocks, 'blocks')
-  addMeta.run(db, bytes, 'bytes')
+  if (blocks !== 0) addMeta.run(db, blocks, 'blocks')
+  if (bytes !== 0) addMeta.run(db, bytes, 'bytes')
   if (fileBytes !== 0) addMeta.run(db, fileBytes, 'file_bytes')
 }
 
-/** A block that stood there damaged has been written anew. */
-function replaced(db: Connection, before: BlockRow, place: number): void {
+/** A block that stood there damaged has been written anew: what that adds. */
+function replaced(db: Connection, before: BlockRow, place: number): Tally {
   if (before.place === INLINE && place === FILE) dropInline.run(db, before.id)
   const isFile = Number(place === FILE)
   const wasFile = Number(before.place === FILE)
   const fileBytes = (isFile - wasFile) * fileBytesOf(before.size)
-  count(db, { blocks: 0, bytes: 0, fileBytes })
   dropDamaged.run(db, before.id)
+  return { blocks: 0, bytes: 0, fileBytes }
 }
 
 /** Takes a block out of the index; its row stays, for the links that name it. */
@@ -197,13 +245,18 @@ export function removeBlock(db: Connection, row: BlockRow): void {
 }
 
 /** The row of a block that a link names, of this epoch from now on: no collection that runs takes it. */
-function idOf(db: Connection, cid: CID, epoch: number): number {
-  const multihash = cid.multihash.bytes
+function idOf(db: Connection, cid: CID, { epoch, ids }: Commit): number {
+  const key = keyOf(cid)
+  const id = ids.find(key) ?? rowOf(db, cid.multihash.bytes, epoch)
+  ids.add(key, id)
+  return id
+}
+
+function rowOf(db: Connection, multihash: Uint8Array, epoch: number): number {
   const known = findNamed.get(db, multihash)
-  if (known !== undefined && known.epoch < epoch) touch.run(db, epoch, known.id)
-  const row = known ?? nameAbsent.get(db, multihash, epoch)
-  if (row === undefined) throw new Error('INSERT … RETURNING gave no row')
-  return row.id
+  if (known === undefined) return Number(nameAbsent.run(db, multihash, epoch).lastInsertRowid)
+  if (known.epoch < epoch) touch.run(db, epoch, known.id)
+  return known.id
 }
 
 /** What a collection found dead: blocks of epochs below `floor`. Of those in `named` the row stays, for the links that name it. */

@@ -87,6 +87,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   readonly #files: FileBlocks | undefined
   readonly #intake: Intake
   readonly #damage: Damage
+  readonly #index: IndexReader
   readonly #reader: BlockReader
   readonly #metrics: BlockMetrics | undefined
   readonly #onStored: ((cid: CID) => void) | undefined
@@ -110,10 +111,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const damage = new Damage(db)
     this.#intake = intake
     this.#damage = damage
-    this.#reader = new BlockReader({
-      ...{ files, intake, damage, metrics },
-      index: new IndexReader(db.reader),
-    })
+    this.#index = new IndexReader(db.reader)
+    this.#reader = new BlockReader({ files, intake, damage, metrics, index: this.#index })
   }
 
   /** A scope for writing: its blocks are durable after `sync()`, and no collection takes them before. */
@@ -254,7 +253,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     // After a failed sync rows are seen that may not be on the disk: nothing may rely on them.
     if (this.#db.failure !== undefined) throw this.#db.failure
     const { cid } = put
-    const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
+    const row = this.#index.row(cid.multihash.bytes)
     const stands = row !== undefined && (await this.#stands(cid, row))
     if (this.#intake.find(keyOf(cid)) !== undefined || this.#moved(cid, row)) return undefined
     if (stands) return { pending: this.#refresh(put, row), fresh: false }

@@ -1,6 +1,6 @@
 import type { Connection } from '../db/database.ts'
 import { statement } from '../db/statement.ts'
-import { ABSENT, FILE } from './block-index.ts'
+import { ABSENT, type BlockRow, blockIndex, FILE } from './block-index.ts'
 import type { FilePlace } from './open-files.ts'
 
 /** Where a block is, and what it is when it is in the database. */
@@ -57,6 +57,12 @@ export class IndexReader {
     const { id, size, place, directory, segments, bytes } = row
     if (place !== FILE || directory === null || segments === null) return { id, size, bytes }
     return { id, size, place: { size, directory, segments } }
+  }
+
+  /** The row of a block, also of one that is only named. */
+  row(multihash: Uint8Array): BlockRow | undefined {
+    if (this.#shares) this.#enter()
+    return blockIndex.find(this.#db, multihash)
   }
 
   /** Bytes of a stored block, else undefined. */

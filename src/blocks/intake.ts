@@ -7,13 +7,14 @@ import {
   type BlockRow,
   type BlockWrite,
   blockIndex,
-  commitBlock,
+  commitBlocks,
   FILE,
   removeBlock,
   setMeta,
 } from './block-index.ts'
 import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
+import { KnownIds } from './known-ids.ts'
 import { keyOf } from './multihash.ts'
 import { commitWeight, createPending, type Pending } from './pending.ts'
 import { Slots } from './slots.ts'
@@ -45,6 +46,7 @@ export class Intake {
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
+  readonly #ids = new KnownIds()
   /** As the index has it. */
   #unclean = UNKNOWN
 
@@ -192,7 +194,8 @@ export class Intake {
     await Promise.all([...directories].map((number) => this.#files?.syncDirectory(number)))
     await this.#write((writer) => {
       const epoch = this.#generations.current
-      for (const entry of batch) commitBlock(writer, toWrite(entry), epoch)
+      this.#ids.enter(epoch)
+      commitBlocks(writer, batch.map(toWrite), { epoch, ids: this.#ids })
     }, batch)
   }
 
@@ -210,6 +213,7 @@ export class Intake {
       return done.value
     } catch (error) {
       this.#unclean = UNKNOWN
+      this.#ids.forget()
       throw error
     }
   }
