@@ -22,6 +22,13 @@ const methods = {
     return { ms: performance.now() - begun, cid, sha256 }
   },
 
+  async listFolder({ cid }: { readonly cid: string }) {
+    const begun = performance.now()
+    let count = 0
+    for await (const _ of node.ls(cid)) count += 1
+    return { ms: performance.now() - begun, count }
+  },
+
   async readFile({ cid }: { readonly cid: string }) {
     const begun = performance.now()
     const bytes = await read(cid, { reuseBuffers: true })
