@@ -7,8 +7,10 @@ import { gateway } from './cases/gateway.ts'
 import { helia } from './cases/helia.ts'
 import { http } from './cases/http.ts'
 import { kubo } from './cases/kubo.ts'
+import { leaves } from './cases/leaves.ts'
 import { library } from './cases/library.ts'
 import { limits } from './cases/limits.ts'
+import { million } from './cases/million.ts'
 import { small } from './cases/small.ts'
 import { catalogue } from './catalogue.ts'
 import { Figures } from './figures.ts'
@@ -114,7 +116,9 @@ function chooseCases({ only }: Options, found: KuboProgram): Cases {
     ['bitswap', bitswap(ipfs)],
     ['helia', helia],
     ['small', small(ipfs)],
+    ['leaves', leaves(ipfs)],
     ['folder', folder(ipfs)],
+    ['million', million],
   ])
   if (ipfs !== undefined) {
     cases.set('kubo-sync', kubo(ipfs, 'kubo-sync')).set('kubo', kubo(ipfs, 'kubo'))

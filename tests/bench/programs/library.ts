@@ -9,11 +9,31 @@ import { serve } from './serve.ts'
 let node: StorageNode
 let prepared: readonly Uint8Array[] = []
 
+export type OpenOptions = {
+  readonly dataDir: string
+  /** Uploads at once. */
+  readonly concurrency?: number
+}
+
 export type SmallFiles = { readonly count: number; readonly bytes: number }
 
 const methods = {
-  async open({ dataDir }: { readonly dataDir: string }) {
-    node = await createStorageNode({ dataDir, maxFileBytes: 0, poolThreads: POOL_THREADS })
+  /** Gives the milliseconds it took. */
+  async open(options: OpenOptions) {
+    const begun = performance.now()
+    node = await createStorageNode(nodeOptions(options))
+    return performance.now() - begun
+  },
+
+  async close(_: Record<string, never>) {
+    await node.close()
+  },
+
+  async listPins(_: Record<string, never>) {
+    const begun = performance.now()
+    let count = 0
+    for await (const _pin of node.pins()) count += 1
+    return { ms: performance.now() - begun, count }
   },
 
   async importFile({ path }: { readonly path: string }) {
@@ -67,6 +87,10 @@ const methods = {
     await Promise.all(Array.from({ length: atOnce }, addOnAndOn))
     return { ms: performance.now() - begun, count }
   },
+}
+
+function nodeOptions({ dataDir, ...more }: OpenOptions) {
+  return { dataDir, maxFileBytes: 0, poolThreads: POOL_THREADS, ...more }
 }
 
 async function read(
