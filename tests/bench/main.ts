@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { VERSION } from '../../src/node/version.ts'
 import type { Bench, Case } from './bench.ts'
 import { bitswap } from './cases/bitswap.ts'
+import { collection } from './cases/collection.ts'
+import { concurrency } from './cases/concurrency.ts'
+import { eventLoop } from './cases/eventloop.ts'
 import { folder } from './cases/folder.ts'
 import { gateway } from './cases/gateway.ts'
 import { helia } from './cases/helia.ts'
@@ -118,7 +121,10 @@ function chooseCases({ only }: Options, found: KuboProgram): Cases {
     ['small', small(ipfs)],
     ['leaves', leaves(ipfs)],
     ['folder', folder(ipfs)],
+    ['concurrency', concurrency],
+    ['eventloop', eventLoop],
     ['million', million],
+    ['collection', collection(ipfs)],
   ])
   if (ipfs !== undefined) {
     cases.set('kubo-sync', kubo(ipfs, 'kubo-sync')).set('kubo', kubo(ipfs, 'kubo'))
