@@ -117,7 +117,7 @@ const collection = {
   'collection.kubo': ['Kubo as it comes: the same, ipfs repo gc less its start', '/s'],
   'collection.seconds': ['library: the collection took', 's'],
   'collection.kubo-seconds': ['Kubo as it comes: ipfs repo gc took', 's'],
-  'collection.peak': ['library: memory above idle', 'MB'],
+  'collection.peak': ['library: memory above idle during the collection', 'MB'],
   'collection.kubo-peak': ["Kubo as it comes: memory of ipfs repo gc's process", 'MB'],
   'collection.read-longest': ['library: the longest wait of a 4 KiB read meanwhile', 'ms'],
   'collection.read-p99': ['library: 99 of 100 of these reads within', 'ms'],
@@ -129,6 +129,7 @@ const collection = {
   'quiet.read-p99': ['without a collection: 99 of 100 reads within', 'ms'],
   'quiet.upload-longest': ['without a collection: the longest wait of an upload', 'ms'],
   'quiet.upload-p99': ['without a collection: 99 of 100 uploads within', 'ms'],
+  'quiet.peak': ['without a collection: memory above idle', 'MB'],
 } as const satisfies Rows
 
 const eventLoop = {

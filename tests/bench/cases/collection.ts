@@ -61,17 +61,17 @@ async function collectOurs(
   const { pid } = program
   const idle = await idleBytes(pid, signal)
   const watched = { cid: cids.live, bytes: content.bytes }
-  const quiet = await program.call('watchQuiet', { ...watched, forMs: QUIET_MS }, timeoutMs)
-  addWaits(bench, 'quiet', quiet)
+  const quiet = await peakDuring(pid, () =>
+    program.call('watchQuiet', { ...watched, forMs: QUIET_MS }, timeoutMs),
+  )
+  addWatched(bench, 'quiet', { ...quiet.result, memory: above(idle, quiet.peakBytes) })
   const { result, peakBytes } = await peakDuring(pid, () =>
     program.call('collectWatched', watched, longTimeout(bench)),
   )
-  addWaits(bench, 'collection', result)
+  addWatched(bench, 'collection', { ...result, memory: above(idle, peakBytes) })
   const { figures, round } = bench
   figures.add('collection.loop-p99', round, result.delay.p99Ms)
   figures.add('collection.loop-longest', round, result.delay.longestMs)
-  const memory = above(idle, peakBytes)
-  if (memory !== undefined) figures.add('collection.peak', round, megabytes(memory))
   const { ms, blocks } = result
   // The leaves, and the nodes above them.
   if (blocks < bench.blocks) throw new Error(`${blocks} blocks were collected of ${bench.blocks}`)
@@ -90,15 +90,16 @@ async function fill(bench: Bench, dataDir: string, { live, dead }: Content): Pro
   return cids
 }
 
-function addWaits(
+function addWatched(
   { figures, round }: Bench,
   when: 'quiet' | 'collection',
-  { reads, uploads }: Bystanders,
+  { reads, uploads, memory }: Bystanders & { readonly memory: number | undefined },
 ): void {
   figures.add(`${when}.read-longest`, round, reads.longestMs)
   figures.add(`${when}.read-p99`, round, reads.p99Ms)
   figures.add(`${when}.upload-longest`, round, uploads.longestMs)
   figures.add(`${when}.upload-p99`, round, uploads.p99Ms)
+  if (memory !== undefined) figures.add(`${when}.peak`, round, megabytes(memory))
 }
 
 type KuboCollection = {
