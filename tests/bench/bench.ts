@@ -8,6 +8,8 @@ import type { Workspace } from './workspace.ts'
 export type Bench = {
   readonly work: Workspace
   readonly figures: Figures
+  /** Blocks of a large store. */
+  readonly blocks: number
   /** 0 and up. */
   readonly round: number
   /** Aborts at Ctrl-C. */
@@ -16,6 +18,8 @@ export type Bench = {
   readonly timeoutMs: number
   /** Throws unless everybody gives the file the same CID. */
   checkCid(cid: string): void
+  /** Says in the report that something was left out, and why. */
+  note(text: string): void
 }
 
 /** Measures one thing once, and leaves nothing behind. */

@@ -2,18 +2,26 @@ import { writeFile } from 'node:fs/promises'
 import { VERSION } from '../../src/node/version.ts'
 import type { Bench, Case } from './bench.ts'
 import { bitswap } from './cases/bitswap.ts'
+import { collection } from './cases/collection.ts'
+import { concurrency } from './cases/concurrency.ts'
+import { eventLoop } from './cases/eventloop.ts'
+import { folder } from './cases/folder.ts'
 import { gateway } from './cases/gateway.ts'
 import { helia } from './cases/helia.ts'
 import { http } from './cases/http.ts'
 import { kubo } from './cases/kubo.ts'
+import { leaves } from './cases/leaves.ts'
 import { library } from './cases/library.ts'
 import { limits } from './cases/limits.ts'
+import { million } from './cases/million.ts'
 import { small } from './cases/small.ts'
-import { catalogue, Figures } from './figures.ts'
+import { catalogue } from './catalogue.ts'
+import { Figures } from './figures.ts'
 import { findKubo, type KuboProgram } from './kubo-program.ts'
 import { describeMachine, loadNow } from './machine.ts'
-import { type CaseName, type Options, parseOptions, usage } from './options.ts'
+import { type CaseName, type Options, onceOnly, parseOptions, usage } from './options.ts'
 import { number, type Outcome, toJson, toText } from './report.ts'
+import { rotated, sameCid } from './turns.ts'
 import { openWorkspace } from './workspace.ts'
 
 /* Measures everything in rounds. Ends with 0 when all ran, however slow; 1 when something did not. */
@@ -64,7 +72,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
   const cases = chooseCases(options, kuboFound)
   const notes = 'missing' in kuboFound ? [`Kubo: ${kuboFound.missing}`] : []
   const kuboVersion = 'version' in kuboFound ? kuboFound.version : null
-  const { bytes, runs } = options
+  const { bytes, blocks, runs } = options
   await using work = await openWorkspace({ dir: options.dir, bytes, signal })
   const machine = await describeMachine(work.path)
   const figures = new Figures((id, value) => {
@@ -72,13 +80,15 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
     say(`  ${what}: ${number(value)} ${unit}`)
   })
   const timeoutMs = SMALLEST_TIMEOUT_MS + Math.ceil(bytes / SLOWEST_BYTES_PER_MS)
-  const shared = { work, figures, signal, timeoutMs, checkCid: sameCid() }
+  const note = (text: string): unknown => notes.push(text)
+  const shared = { work, figures, blocks, signal, timeoutMs, checkCid: sameCid(), note }
   const failures = await runRounds(cases, runs, shared)
   const loadAtEnd = loadNow()
   return {
     version: VERSION,
     kuboVersion,
     bytes,
+    blocks,
     runs,
     machine,
     loadAtEnd,
@@ -90,10 +100,12 @@ async function measure(options: Options, signal: AbortSignal): Promise<Outcome> 
 
 type Cases = ReadonlyMap<CaseName, Case>
 
-const besideKubo: readonly CaseName[] = ['kubo-sync', 'kubo', 'gateway', 'bitswap']
+const withoutKubo: readonly CaseName[] = [
+  ...(['limits', 'library', 'http', 'helia', 'concurrency', 'eventloop', 'million'] as const),
+]
 
 function findPeer({ only, ipfs }: Options, signal: AbortSignal): Promise<KuboProgram> {
-  const asked = only.some((name) => besideKubo.includes(name))
+  const asked = !only.every((name) => withoutKubo.includes(name))
   return asked ? findKubo(ipfs, signal) : Promise.resolve({ missing: '--only leaves it out' })
 }
 
@@ -105,8 +117,14 @@ function chooseCases({ only }: Options, found: KuboProgram): Cases {
     ['http', http],
     ['gateway', gateway(ipfs)],
     ['bitswap', bitswap(ipfs)],
-    ['small', small],
     ['helia', helia],
+    ['small', small(ipfs)],
+    ['leaves', leaves(ipfs)],
+    ['folder', folder(ipfs)],
+    ['concurrency', concurrency],
+    ['eventloop', eventLoop],
+    ['million', million],
+    ['collection', collection(ipfs)],
   ])
   if (ipfs !== undefined) {
     cases.set('kubo-sync', kubo(ipfs, 'kubo-sync')).set('kubo', kubo(ipfs, 'kubo'))
@@ -118,7 +136,7 @@ function pairOf(name: CaseName, run: Case | undefined): readonly [CaseName, Case
   return run === undefined ? [] : [[name, run]]
 }
 
-/** Each round has every case, begun with another: who is disturbed by others is so by turns. */
+/** Each round has every case but those that only the first has. */
 async function runRounds(
   cases: Cases,
   runs: number,
@@ -127,7 +145,7 @@ async function runRounds(
   const failed = new Map<CaseName, string>()
   for (let round = 0; round < runs; round += 1) {
     for (const [name, run] of rotated([...cases], round)) {
-      if (failed.has(name)) continue
+      if (failed.has(name) || (round > 0 && onceOnly.includes(name))) continue
       say(`round ${round + 1} of ${runs}: ${name}`)
       try {
         await run({ ...shared, round })
@@ -139,19 +157,6 @@ async function runRounds(
     }
   }
   return [...failed].map(([name, message]) => `${name}: ${message}`)
-}
-
-function rotated<T>(items: readonly T[], by: number): readonly T[] {
-  const first = items.length === 0 ? 0 : by % items.length
-  return [...items.slice(first), ...items.slice(0, first)]
-}
-
-function sameCid(): (cid: string) => void {
-  let known: string | undefined
-  return (cid) => {
-    known ??= cid
-    if (cid !== known) throw new Error(`the file is ${cid} here, and was ${known} before`)
-  }
 }
 
 function jsonOf(outcome: Outcome): string {

@@ -14,7 +14,16 @@ export const caseNames = [
   'helia',
   'kubo',
   'small',
+  'leaves',
+  'folder',
+  'concurrency',
+  'eventloop',
+  'million',
+  'collection',
 ] as const
+
+/** These take minutes: the first round has them, the others do not. */
+export const onceOnly: readonly CaseName[] = ['folder', 'million', 'collection']
 
 export type CaseName = (typeof caseNames)[number]
 
@@ -23,6 +32,8 @@ export type Options = {
   readonly dir: string
   /** Bytes of the file. */
   readonly bytes: number
+  /** Blocks of `million`, live and dead ones of `collection`. */
+  readonly blocks: number
   readonly runs: number
   readonly only: readonly CaseName[]
   /** Path of Kubo's `ipfs`, when it was given. */
@@ -36,7 +47,9 @@ export const usage = `Measures this node beside its peers and the machine's own 
   npm run bench -- [flags]
 
   --size SIZE   bytes of the random file; default 1GiB
-  --runs N      rounds; what is told is their median; default 3
+  --blocks N    small blocks of the large store, and live and dead ones that a collection finds;
+                the large folder, and what eventloop collects, have a tenth of that; default 1000000
+  --runs N      rounds; what is told is their median; default 3. The first alone has ${onceOnly.join(', ')}
   --only CASES  some of ${caseNames.join(',')}
   --dir DIR     the disk to measure on; default: data/ of this repository
   --ipfs FILE   Kubo's program; default: ipfs on PATH, else built by scripts/kubo.sh where Go is
@@ -50,7 +63,7 @@ export function parseOptions(args: readonly string[]): Options | null {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{ size: text, runs: text, only: text, dir: text, ipfs: text, json: text },
+      ...{ size: text, blocks: text, runs: text, only: text, dir: text, ipfs: text, json: text },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -58,7 +71,8 @@ export function parseOptions(args: readonly string[]): Options | null {
   return {
     dir: values.dir ?? join(repository, 'data'),
     bytes: parseBytes(values.size ?? '1GiB'),
-    runs: parseRuns(values.runs ?? '3'),
+    blocks: parseWhole('--blocks', values.blocks ?? '1000000', BLOCKS),
+    runs: parseWhole('--runs', values.runs ?? '3', RUNS),
     only: parseCases(values.only),
     ipfs: values.ipfs,
     json: values.json,
@@ -74,10 +88,16 @@ function parseBytes(text: string): number {
   return bytes
 }
 
-function parseRuns(text: string): number {
-  const runs = Number(text)
-  if (Number.isInteger(runs) && runs >= 1 && runs <= 100) return runs
-  throw new Error(`--runs ${text}: a whole number from 1 to 100`)
+type Bounds = { readonly from: number; readonly to: number }
+
+const RUNS: Bounds = { from: 1, to: 100 }
+/** A tenth of them is a folder's entries, of which there may be a million. */
+const BLOCKS: Bounds = { from: 1000, to: 10_000_000 }
+
+function parseWhole(flag: string, text: string, { from, to }: Bounds): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= from && value <= to) return value
+  throw new Error(`${flag} ${text}: a whole number from ${from} to ${to}`)
 }
 
 function parseCases(text: string | undefined): readonly CaseName[] {

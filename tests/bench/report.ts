@@ -1,12 +1,25 @@
 import { formatSize } from '../../src/config/size.ts'
+import {
+  callers,
+  catalogue,
+  type FigureId,
+  figureGroups,
+  figureIds,
+  spoken,
+  type Unit,
+  type UploadSize,
+  uploadSizes,
+} from './catalogue.ts'
 import { expectations, type Judgement, judge } from './expectations.ts'
-import { catalogue, type FigureId, type Figures, figureIds, median, type Unit } from './figures.ts'
+import { type Figures, median } from './figures.ts'
 import type { Machine } from './machine.ts'
 
 export type Outcome = {
   readonly version: string
   readonly kuboVersion: string | null
   readonly bytes: number
+  /** Blocks of the large stores. */
+  readonly blocks: number
   readonly runs: number
   readonly machine: Machine
   /** As `Machine.load`, when all was done. */
@@ -31,13 +44,13 @@ export function toJson(outcome: Outcome): object {
 
 /** The result for people: the machine, every figure, and how the expected ones compare. */
 export function toText(outcome: Outcome): string {
-  const { version, bytes, runs, figures, notes, failures } = outcome
+  const { version, bytes, blocks, runs, figures, notes, failures } = outcome
   const rounds = runs === 1 ? 'one round' : `medians of ${runs} rounds`
   return [
-    `PRSM IPFS ${version}: ${formatSize(bytes)} of random bytes, ${rounds}, MB = 10^6 bytes`,
+    `PRSM IPFS ${version}: ${formatSize(bytes)} of random bytes, ${blocks} small blocks, ${rounds}, MB = 10^6 bytes`,
     ...machineLines(outcome),
-    '',
-    ...table(figureRows(figures)),
+    ...figureLines(figures),
+    ...concurrencyLines(figures),
     '',
     'Expected (a ratio is the median of the ratios within each round):',
     ...table(judgements(figures).map(judgementRow)),
@@ -66,17 +79,38 @@ function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(0)} GB`
 }
 
-function figureRows(figures: Figures): readonly Row[] {
-  return figureIds.flatMap((id) => {
-    const values = figures.values(id)
-    return values.length === 0 ? [] : [figureRow(id, values)]
+/** All groups in one table, so that their columns stand below each other. */
+function figureLines(figures: Figures): readonly string[] {
+  const groups = figureGroups.flatMap(([title, ids]) => {
+    const rows = ids.flatMap((id) => figureRow(id, figures.values(id)))
+    return rows.length === 0 ? [] : [[], [`${title}:`], ...rows]
   })
+  return table(groups)
 }
 
-function figureRow(id: FigureId, values: readonly number[]): Row {
+function figureRow(id: FigureId, values: readonly number[]): readonly Row[] {
+  if (values.length === 0) return []
   const [what, unit] = catalogue[id]
   const spread = `${number(Math.min(...values))} to ${number(Math.max(...values))}`
-  return [what, format(median(values), unit), values.length > 1 ? spread : '']
+  return [[`  ${what}`, format(median(values), unit), values.length > 1 ? spread : '']]
+}
+
+/** Sizes down, callers across. */
+function concurrencyLines(figures: Figures): readonly string[] {
+  const rows = (Object.keys(uploadSizes) as UploadSize[]).flatMap((size) => [
+    [`  ${spoken(size)}, /s`, ...callers.map((at) => cell(figures, `concurrency.${size}-${at}`))],
+    [
+      `  ${spoken(size)}, half of them within ms`,
+      ...callers.map((at) => cell(figures, `concurrency.${size}-${at}-p50`)),
+    ],
+  ])
+  if (rows.every(([, ...cells]) => cells.every((each) => each === '–'))) return []
+  return ['', 'Uploads by callers at once:', ...table([['', ...callers.map(String)], ...rows])]
+}
+
+function cell(figures: Figures, id: FigureId): string {
+  const value = median(figures.values(id))
+  return value === undefined ? '–' : number(value)
 }
 
 function judgementRow({ what, value, unit, expected, ratio, verdict }: Judgement): Row {

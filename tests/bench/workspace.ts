@@ -59,10 +59,19 @@ async function temporaryFolder(prefix: string): Promise<TemporaryFolder> {
 }
 
 async function checkRoom(dir: string, wanted: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dir)
-  if (bavail * bsize >= wanted) return
-  const room = `${dir} has room for ${bavail * bsize} bytes, and ${wanted} are needed`
+  const { bytes } = await roomIn(dir)
+  if (bytes >= wanted) return
+  const room = `${dir} has room for ${bytes} bytes, and ${wanted} are needed`
   throw new Error(`${room}: choose another disk with --dir, or a smaller --size`)
+}
+
+type Room = { readonly bytes: number; readonly files: number }
+
+/** What the disk of a folder still has room for. */
+export async function roomIn(dir: string): Promise<Room> {
+  const { bavail, bsize, files, ffree } = await statfs(dir)
+  // Some file systems have as many files as there are bytes for, and count none.
+  return { bytes: bavail * bsize, files: files === 0 ? Number.POSITIVE_INFINITY : ffree }
 }
 
 type RandomFileInit = {
@@ -71,7 +80,11 @@ type RandomFileInit = {
   readonly signal: AbortSignal
 }
 
-async function writeRandomFile({ path, bytes, signal }: RandomFileInit): Promise<RandomFile> {
+export async function writeRandomFile({
+  path,
+  bytes,
+  signal,
+}: RandomFileInit): Promise<RandomFile> {
   const hash = createHash('sha256')
   await using file = await open(path, 'wx')
   for (let at = 0; at < bytes; at += PIECE_BYTES) {

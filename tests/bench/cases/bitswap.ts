@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Bench, Case } from '../bench.ts'
 import { cpuDuring } from '../cpu.ts'
 import { megabytes, rate } from '../figures.ts'
+import { firstBytes } from '../first-bytes.ts'
 import { peakDuring } from '../memory.ts'
 import type { RandomFile } from '../workspace.ts'
 import { checkFile, startClient } from './gateway.ts'
@@ -16,7 +14,10 @@ const MOST_BYTES = 268_435_456
 export function bitswap(ipfs: string | undefined): Case {
   return async (bench) => {
     await using folder = await bench.work.folder('shared')
-    const file = await firstBytes(bench.work.file, join(folder.path, 'file'))
+    const file = await firstBytes(bench.work.file, {
+      path: join(folder.path, 'file'),
+      atMost: MOST_BYTES,
+    })
     const cid = await exchange(bench, { figure: 'bitswap', serve: ours, file })
     if (ipfs === undefined) return
     const other = await exchange(bench, { figure: 'kubo-bitswap', serve: kubos(ipfs), file })
@@ -48,21 +49,4 @@ async function exchange(bench: Bench, { figure, serve, file }: Exchange): Promis
   const peaks = [fetched.peakBytes, fetched.result.peakBytes].filter((peak) => peak !== undefined)
   if (peaks.length > 0) figures.add(`${figure}.peak`, round, megabytes(Math.max(...peaks)))
   return cid
-}
-
-/** A file of its own with the first bytes of another, of which there may be fewer. */
-async function firstBytes(of: RandomFile, path: string): Promise<RandomFile> {
-  const bytes = Math.min(of.bytes, MOST_BYTES)
-  const hash = createHash('sha256')
-  await pipeline(
-    createReadStream(of.path, { end: bytes - 1 }),
-    async function* (pieces: AsyncIterable<Buffer>) {
-      for await (const piece of pieces) {
-        hash.update(piece)
-        yield piece
-      }
-    },
-    createWriteStream(path, { flags: 'wx' }),
-  )
-  return { path, bytes, sha256: hash.digest('hex') }
 }

@@ -2,7 +2,7 @@ import { above, type Bench, idleBytes, record } from '../bench.ts'
 import { rate } from '../figures.ts'
 import { peakDuring } from '../memory.ts'
 import { type Program, startProgram } from '../program.ts'
-import type { LibraryMethods } from '../programs/library.ts'
+import type { LibraryMethods, OpenOptions } from '../programs/library.ts'
 
 const RANGES_MS = 3000
 const AT_ONCE = 16
@@ -11,12 +11,13 @@ const AT_ONCE = 16
 export async function startLibrary(
   dataDir: string,
   { signal, timeoutMs }: Bench,
+  options: Omit<OpenOptions, 'dataDir'> = {},
 ): Promise<Program<LibraryMethods>> {
   const program = await startProgram<LibraryMethods>(
     new URL('../programs/library.ts', import.meta.url),
     signal,
   )
-  await program.call('open', { dataDir }, timeoutMs)
+  await program.call('open', { dataDir, ...options }, timeoutMs)
   return program
 }
 
