@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { GetOptions, LocalBlocks, Part } from '../core/block-source.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
-import type { Sum, Summed } from '../core/file-port.ts'
+import type { Around, ReadTo, Sum, Summed } from '../core/file-port.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { FILE } from './block-index.ts'
@@ -11,7 +11,6 @@ import type { IndexReader } from './index-reader.ts'
 import type { Intake } from './intake.ts'
 import { inlineBlock, isDigest, isSha256, keyOf, matches } from './multihash.ts'
 import type { BlockFile, FilePlace } from './open-files.ts'
-import { ScratchBuffers } from './scratch-buffers.ts'
 import { cover, segmentsMatch } from './segments.ts'
 import { toStorageError } from './storage-errors.ts'
 
@@ -26,11 +25,7 @@ export type BlockReaderInit = {
   readonly metrics: Pick<Metrics, 'blocksRead' | 'blockBytesRead'> | undefined
 }
 
-type Reading = {
-  readonly sum: Sum
-  readonly buffer: Uint8Array<ArrayBuffer>
-  readonly offset: number
-}
+type Reading = ReadTo & { readonly sum: Sum; readonly around?: Around }
 
 type Allocate = (bytes: number) => Uint8Array
 
@@ -50,7 +45,6 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
   readonly #intake: Pick<Intake, 'find'>
   readonly #damage: Damage
   readonly #metrics: BlockReaderInit['metrics']
-  readonly #scratch = new ScratchBuffers()
 
   constructor({ index, files, intake, damage, metrics }: BlockReaderInit) {
     this.#index = index
@@ -82,7 +76,7 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
         return answer({ bytes: this.#whole(cid, found), lent: false }, allocate)
       }
       const buffer = memory((allocate ?? newBuffer)(found.place.size))
-      const read = await this.#read(wanted, found, { sum: 'sha256', buffer, offset: 0 })
+      const read = await this.#read(wanted, found, { sum: 'sha256', buffer, position: 0 })
       if (read !== undefined) return this.#wholeRead(cid, read)
     }
   }
@@ -153,7 +147,7 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     if (!matches(cid, bytes)) {
       throw this.#damaged({ cid, key: keyOf(cid) }, 'its bytes do not hash to its CID')
     }
-    this.#countRead(bytes)
+    this.#countRead(bytes.byteLength)
     return bytes
   }
 
@@ -163,13 +157,13 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     if (!isDigest(cid, sum)) {
       throw this.#damaged({ cid, key: keyOf(cid) }, 'its bytes do not hash to its CID')
     }
-    this.#countRead(bytes)
+    this.#countRead(bytes.byteLength)
     return bytes
   }
 
   /**
-   * Whole segments are read and checked, as many as the part touches: where they are two, into a
-   * buffer that is used again and again, and copied from there. Undefined as of `#read` false.
+   * All segments that the part touches are read and checked, and what of them was not asked for is
+   * dropped where they are read. Undefined as of `#read`.
    */
   async #readPart(
     wanted: Wanted,
@@ -177,32 +171,29 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     { part, allocate }: { readonly part: Part; readonly allocate: Allocate },
   ): Promise<Uint8Array | undefined> {
     const { offset, length } = cover(part, file.place.size)
-    const scratch = length === part.length ? undefined : this.#scratch.take(length)
-    const buffer = scratch ?? memory(allocate(length))
-    const read = await this.#read(wanted, file, { sum: 'crc32', buffer, offset })
+    const before = part.offset - offset
+    const after = length - before - part.length
+    const read = await this.#read(wanted, file, {
+      ...{ sum: 'crc32', buffer: memory(allocate(part.length)), position: part.offset },
+      ...(before + after > 0 && { around: { before, after } }),
+    })
     if (read === undefined) return undefined
-    try {
-      if (!segmentsMatch(read.sum, offset, file.place.segments)) {
-        throw this.#damaged(wanted, 'a segment does not agree with its checksum')
-      }
-      this.#countRead(read.bytes)
-      const start = part.offset - offset
-      const bytes = read.bytes.subarray(start, start + part.length)
-      return scratch === undefined ? bytes : answer({ bytes, lent: true }, allocate)
-    } finally {
-      if (scratch !== undefined) this.#scratch.give(read.bytes)
+    if (!segmentsMatch(read.sum, offset, file.place.segments)) {
+      throw this.#damaged(wanted, 'a segment does not agree with its checksum')
     }
+    this.#countRead(length)
+    return read.bytes
   }
 
   /** Fills `buffer`. Undefined when the block is not there any more: its file was removed by intent. */
   async #read(
     wanted: Wanted,
     file: BlockFile,
-    { sum, ...to }: Reading,
+    { sum, around, ...to }: Reading,
   ): Promise<Summed | undefined> {
     const wantedBytes = to.buffer.byteLength
     try {
-      const read = await this.#files?.opened.readSummed(file, sum, to)
+      const read = await this.#files?.opened.readSummed(file, sum, to, around)
       if (read?.bytes.byteLength === wantedBytes) return read
     } catch (error) {
       const what = `the file of block ${wanted.cid}`
@@ -227,9 +218,9 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     return this.#damage.found(cid, what, cause)
   }
 
-  #countRead({ byteLength }: Uint8Array): void {
+  #countRead(bytes: number): void {
     this.#metrics?.blocksRead.inc()
-    this.#metrics?.blockBytesRead.inc(byteLength)
+    this.#metrics?.blockBytesRead.inc(bytes)
   }
 }
 

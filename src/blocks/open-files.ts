@@ -1,5 +1,13 @@
 import { systemCode } from '../core/errors.ts'
-import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../core/file-port.ts'
+import type {
+  Around,
+  FilePort,
+  OpenFile,
+  OpenFlags,
+  ReadTo,
+  Sum,
+  Summed,
+} from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 
 /** Where a file block is, as its row says. */
@@ -81,17 +89,13 @@ export class OpenFiles implements AsyncDisposable {
     return new BlockFile({ ...init, kept: false })
   }
 
-  /** Reads from `position` on, as `OpenFile.readSummed` does. */
-  async readSummed(
-    block: BlockFile,
-    sum: Sum,
-    { buffer, offset }: { readonly buffer: Uint8Array<ArrayBuffer>; readonly offset: number },
-  ): Promise<Summed> {
+  /** Reads as `OpenFile.readSummed` does. */
+  async readSummed(block: BlockFile, sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
     block.readers += 1
     this.#reading += 1
     try {
       const file = block.file ?? (await this.#opened(block))
-      return await file.readSummed(sum, buffer, offset)
+      return await file.readSummed(sum, to, around)
     } finally {
       block.readers -= 1
       this.#reading -= 1

@@ -54,12 +54,17 @@ export class Quota {
     return this.#reserved
   }
 
-  /** @internal Adds to a reservation, at least `bytes`. Throws STORAGE_FULL. */
-  async grow(reservation: Reservation, bytes: number): Promise<void> {
-    const step = reservation.declared ? bytes : Math.max(bytes, limits.quotaStepBytes)
+  /**
+   * @internal Adds to a reservation, as much as is `lacking`, in steps where it has not said how much it
+   * brings. Many ask at once: what one of them got may do for all. Throws STORAGE_FULL.
+   */
+  async grow(reservation: Reservation, lacking: () => number): Promise<void> {
     for (;;) {
       await this.#look()
       if (reservation.refusal !== undefined) throw reservation.refusal
+      const bytes = lacking()
+      if (bytes <= 0) return
+      const step = reservation.declared ? bytes : Math.max(bytes, limits.quotaStepBytes)
       const fitting = [step, bytes].find((wanted) => this.#lack(wanted) === undefined)
       if (fitting !== undefined) return this.grant(reservation, fitting)
       await this.#makeRoom(reservation, this.#lack(bytes))
@@ -124,7 +129,8 @@ export class Reservation implements Disposable {
   /** Takes room for so many bytes of content at once. Throws STORAGE_FULL where it is not there. */
   async declare(bytes: number): Promise<void> {
     this.declared = true
-    await this.#quota.grow(this, Math.ceil(bytes * DECLARED_SHARE) + DECLARED_BYTES)
+    const room = Math.ceil(bytes * DECLARED_SHARE) + DECLARED_BYTES
+    await this.#quota.grow(this, () => room)
   }
 
   get closed(): Promise<void> {
@@ -138,10 +144,12 @@ export class Reservation implements Disposable {
     if (this.#taken <= this.granted) return undefined
     // It is more than was said.
     this.declared = false
-    return this.#quota.grow(this, this.#taken - this.granted).catch((error: unknown) => {
-      this.#taken -= bytes
-      throw error
-    })
+    return this.#quota
+      .grow(this, () => this.#taken - this.granted)
+      .catch((error: unknown) => {
+        this.#taken -= bytes
+        throw error
+      })
   }
 
   /** The bytes are stored, and counted as that, or were there, or will not come. */

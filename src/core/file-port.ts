@@ -1,7 +1,13 @@
 /** What is told of bytes that are read: their SHA-256, or the CRC-32 of each 64 KiB (`checksums`). */
 export type Sum = 'sha256' | 'crc32'
 
-/** Bytes that were read, and their sum as latin1 text, which is compared faster than bytes. */
+/** Where a read goes to, and where in the file it begins. */
+export type ReadTo = { readonly buffer: Uint8Array<ArrayBuffer>; readonly position: number }
+
+/** Bytes that are read and summed up with those that are asked for, and then dropped. */
+export type Around = { readonly before: number; readonly after: number }
+
+/** Bytes that were read, and the sum as latin1 text, which is compared faster than bytes. */
 export type Summed = { readonly bytes: Uint8Array<ArrayBuffer>; readonly sum: string }
 
 /** One open file. Positions and sizes are bytes. Errors are the system's own: the caller translates them. */
@@ -9,10 +15,11 @@ export interface OpenFile {
   /** One read; fewer bytes than asked for at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>
   /**
-   * Reads and sums up in another thread: all of `buffer`, fewer bytes only at the end of the file. What
-   * was read comes in the same memory, which is moved: `buffer`, which shares it with nobody, is detached.
+   * Reads and sums up in another thread: all of `buffer` from `position` on and what is `around` it,
+   * fewer bytes only at the end of the file. What was read comes in the same memory, which is moved:
+   * `buffer`, which shares it with nobody, is detached.
    */
-  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed>
+  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed>
   /** All of `bytes`: a short write is continued. */
   write(bytes: Uint8Array, position: number): Promise<void>
   /** As `write`, in another thread; gives the `checksums` of `bytes`. */

@@ -4,7 +4,7 @@ import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { metered, ProgressMeter } from '../core/progress-meter.ts'
 import type { ContentId, Download, DownloadOptions } from '../core/storage.ts'
-import { BlockBuffers, newMemory } from '../unixfs/block-buffers.ts'
+import { newMemory } from '../unixfs/block-buffers.ts'
 import { checkRange } from '../unixfs/raw-range.ts'
 import {
   type Opened,
@@ -126,7 +126,7 @@ function readOptions(parts: ContentParts, options: DownloadOptions): ReadOptions
   const { offset, length, reuseBuffers = false } = options
   return {
     ...dagOptions(parts, options),
-    buffers: reuseBuffers ? new BlockBuffers() : newMemory,
+    buffers: reuseBuffers ? parts.buffers : newMemory,
     ...(offset !== undefined && { offset }),
     ...(length !== undefined && { length }),
   }

@@ -5,7 +5,7 @@ import type { ContentStat, DirectoryEntry, FolderEntry } from '../core/content.t
 import { throwIfCancelled } from '../core/signal.ts'
 import type { ContentId, ReadOptions } from '../core/storage.ts'
 import type { Retrieval } from '../retrieval/retrieval.ts'
-import { newMemory } from '../unixfs/block-buffers.ts'
+import { type BlockBuffers, newMemory } from '../unixfs/block-buffers.ts'
 import type { DagOptions } from '../unixfs/dag-source.ts'
 import { listEntries, walkFolder } from '../unixfs/directory.ts'
 import type { NodeCache } from '../unixfs/node-cache.ts'
@@ -15,6 +15,8 @@ import { statNode } from '../unixfs/stat.ts'
 export type ContentParts = {
   readonly retrieval: Pick<Retrieval, 'session' | 'passingBytes'>
   readonly nodes: NodeCache
+  /** The memory of readers who are done with a chunk when they ask for the next. */
+  readonly buffers: BlockBuffers
 }
 
 /** The way to blocks of one reader, which keeps what he reads from collections until it is disposed. Throws INVALID_CID. */

@@ -1,5 +1,13 @@
 import * as fs from 'node:fs'
-import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../core/file-port.ts'
+import type {
+  Around,
+  FilePort,
+  OpenFile,
+  OpenFlags,
+  ReadTo,
+  Sum,
+  Summed,
+} from '../core/file-port.ts'
 import { SummingThreads } from './summing-threads.ts'
 
 /** An operation about to run; `number` counts from 1. */
@@ -13,6 +21,8 @@ export type FileOperation = {
 export type BeforeOperation = (operation: FileOperation) => undefined | Error | Promise<void> | void
 
 export type FilePortOptions = { readonly before?: BeforeOperation }
+
+const NO_BYTES = new Uint8Array(0)
 
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
@@ -86,17 +96,18 @@ class DescriptorFile implements OpenFile {
     })
   }
 
-  readSummed(sum: Sum, bytes: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
+  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
     const entered = this.#counter.enter('read', this.#path)
-    if (entered === undefined) return this.#readInThread(sum, bytes, position)
-    return entered.then(() => this.#readInThread(sum, bytes, position))
+    if (entered === undefined) return this.#readInThread(sum, to, around)
+    return entered.then(() => this.#readInThread(sum, to, around))
   }
 
-  async #readInThread(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number) {
+  async #readInThread(sum: Sum, { buffer, position }: ReadTo, around?: Around): Promise<Summed> {
     const descriptor = this.#descriptor
     const work = { kind: 'read', sum, descriptor, position, bytes: buffer } as const
-    const { bytes = new Uint8Array(0), sum: found } = await this.#threads.run(work)
-    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: found }
+    const done = await this.#threads.run(around === undefined ? work : { ...work, around })
+    const { bytes = NO_BYTES } = done
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: done.sum }
   }
 
   async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {

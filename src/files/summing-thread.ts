@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { readSync, writeSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { checksums } from '../core/checksums.ts'
-import type { Sum } from '../core/file-port.ts'
+import type { Around, Sum } from '../core/file-port.ts'
 
 /** A read into memory that is moved here and back, or a write of bytes that are copied or shared. */
 export type Job = {
@@ -10,7 +10,10 @@ export type Job = {
   readonly descriptor: number
   readonly position: number
   readonly bytes: Uint8Array
-} & ({ readonly kind: 'read'; readonly sum: Sum } | { readonly kind: 'write' })
+} & (
+  | { readonly kind: 'read'; readonly sum: Sum; readonly around?: Around }
+  | { readonly kind: 'write' }
+)
 
 /** `bytes`: what was read. A failure is the system's, as far as it can be told. */
 export type Reply = { readonly id: number } & (
@@ -19,14 +22,15 @@ export type Reply = { readonly id: number } & (
 )
 
 /** Bytes after which is answered, though more was asked: who waits for the first has a long time to wait. */
-const ANSWER_BYTES = 512 * 1024
+const ANSWER_BYTES = 256 * 1024
 
 function sumOf(bytes: Uint8Array, sum: Sum): string {
   if (sum === 'sha256') return hash('sha256', bytes, 'binary')
   return Buffer.from(checksums(bytes).buffer).toString('latin1')
 }
 
-function readAll({ descriptor, position, bytes }: Job): Uint8Array<ArrayBuffer> {
+/** Fills `bytes` from `position` on; the bytes that the file has for it. */
+function fill(descriptor: number, bytes: Uint8Array, position: number): Uint8Array {
   let filled = 0
   while (filled < bytes.byteLength) {
     const left = bytes.byteLength - filled
@@ -34,7 +38,31 @@ function readAll({ descriptor, position, bytes }: Job): Uint8Array<ArrayBuffer> 
     if (count === 0) break
     filled += count
   }
-  return bytes.subarray(0, filled) as Uint8Array<ArrayBuffer>
+  return bytes.subarray(0, filled)
+}
+
+type ReadJob = Extract<Job, { kind: 'read' }>
+
+function read({ id, descriptor, position, bytes, sum, around }: ReadJob): Reply {
+  if (around === undefined) {
+    const found = fill(descriptor, bytes, position)
+    return { id, bytes: found as Uint8Array<ArrayBuffer>, sum: sumOf(found, sum) }
+  }
+  const { before, after } = around
+  const all = scratch(before + bytes.byteLength + after)
+  const found = fill(descriptor, all, position - before)
+  const wanted = found.subarray(before, before + bytes.byteLength)
+  bytes.set(wanted)
+  const given = bytes.subarray(0, wanted.byteLength) as Uint8Array<ArrayBuffer>
+  return { id, bytes: given, sum: sumOf(found, sum) }
+}
+
+/** Memory of the thread, used again and again. */
+let memory = new Uint8Array(0)
+
+function scratch(bytes: number): Uint8Array {
+  if (memory.byteLength < bytes) memory = new Uint8Array(bytes)
+  return memory.subarray(0, bytes)
 }
 
 function writeAll({ descriptor, position, bytes }: Job): void {
@@ -47,10 +75,7 @@ function writeAll({ descriptor, position, bytes }: Job): void {
 function answer(job: Job): Reply {
   const { id } = job
   try {
-    if (job.kind === 'read') {
-      const bytes = readAll(job)
-      return { id, bytes, sum: sumOf(bytes, job.sum) }
-    }
+    if (job.kind === 'read') return read(job)
     writeAll(job)
     return { id, bytes: undefined, sum: sumOf(job.bytes, 'crc32') }
   } catch (error) {

@@ -1,8 +1,14 @@
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Job, Reply } from './summing-thread.ts'
 
-/** Threads at most: as many reads and writes wait for the disk at a time. Most of the time one or two do all. */
-const THREADS = 4
+const cores = availableParallelism()
+
+/** Threads at most: as many reads wait for the disk at a time. Writes leave room for who makes what is written. */
+const THREADS = {
+  read: Math.max(2, Math.min(4, cores)),
+  write: Math.max(1, Math.min(4, Math.floor(cores / 2))),
+}
 
 /** A thread that has so much to do, or for whom somebody waits for so long, gets no more while another is free. */
 const MOST_BYTES = 2 * 1024 * 1024
@@ -36,7 +42,7 @@ export class SummingThreads implements AsyncDisposable {
   async run(work: Work): Promise<Done> {
     this.#running += 1
     try {
-      return await this.#free(work.bytes.byteLength).run(work)
+      return await this.#free(work).run(work)
     } finally {
       this.#running -= 1
       if (this.#running === 0) this.#rest()
@@ -50,14 +56,16 @@ export class SummingThreads implements AsyncDisposable {
   }
 
   /** The first that is quick: few threads that are busy are woken less often than many that are not. */
-  #free(bytes: number): Thread {
+  #free({ kind, bytes: { byteLength } }: Work): Thread {
     const now = performance.now()
-    const quick = this.#threads.find((thread) => thread.isQuick(bytes, now))
+    const most = THREADS[kind]
+    const threads = this.#threads.slice(0, most)
+    const quick = threads.find((thread) => thread.isQuick(byteLength, now))
     if (quick !== undefined) return quick
     // One is started at a time, when those that run have shown that they are not enough.
-    const more = this.#threads.every((thread) => thread.answered && thread.isSlow(now))
-    if (more && this.#threads.length < THREADS) return this.#start()
-    return this.#threads.reduce((least, thread) => (thread.bytes < least.bytes ? thread : least))
+    const more = threads.every((thread) => thread.answered && thread.isSlow(now))
+    if (more && threads.length < most) return this.#start()
+    return threads.reduce((least, thread) => (thread.bytes < least.bytes ? thread : least))
   }
 
   #start(): Thread {

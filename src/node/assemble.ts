@@ -14,6 +14,7 @@ import { Retrieval } from '../retrieval/retrieval.ts'
 import { child, type Logger, silentLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { collectNodeMetrics } from '../telemetry/node-metrics.ts'
+import { BlockBuffers } from '../unixfs/block-buffers.ts'
 import type { FreeChunks } from '../unixfs/chunk-pool.ts'
 import { NodeCache } from '../unixfs/node-cache.ts'
 import { Hasher } from '../uploads/hasher.ts'
@@ -37,6 +38,8 @@ export type Parts = AsyncDisposable & {
   readonly quota: Quota | null
   /** Decoded inner nodes of DAGs: a range of a large file does not decode its root again. */
   readonly nodes: NodeCache
+  /** Memory for readers who reuse it. */
+  readonly buffers: BlockBuffers
   readonly hasher: Hasher
   /** Buffers that no upload has in use. */
   readonly freeChunks: FreeChunks
@@ -105,6 +108,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
     book,
     quota: quota ?? null,
     nodes: new NodeCache(),
+    buffers: new BlockBuffers(),
     hasher,
     freeChunks: [],
     maxFileBytes,

@@ -1,3 +1,5 @@
+import { limits } from '../core/limits.ts'
+
 /** Smaller blocks are not worth keeping a buffer for. */
 const SMALLEST_BYTES = 65_536
 
@@ -13,21 +15,27 @@ export type ChunkMemory = {
 export const newMemory: ChunkMemory = { take: Buffer.allocUnsafeSlow, give: () => {} }
 
 /**
- * The buffers of one reader: a block is read into one that was given back, where there is one. A
- * megabyte of new memory for each block would be a third of the cost of a download.
+ * Buffers of one reader, or of many: a block is read into one that was given back, where there is one. A
+ * megabyte of new memory for each block would be a third of the cost of a download. What is free is
+ * kept for the next reader, as much as one reads ahead.
  */
 export class BlockBuffers implements ChunkMemory {
   readonly #free: Uint8Array[] = []
+  #freeBytes = 0
 
   readonly take = (bytes: number): Uint8Array => {
     if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafeSlow(bytes)
     const free = this.#free.pop()
+    if (free !== undefined) this.#freeBytes -= free.byteLength
     if (free !== undefined && free.byteLength >= bytes) return free.subarray(0, bytes)
     return Buffer.allocUnsafeSlow(bytes)
   }
 
   /** Takes back the memory that `chunk` is a part of: what `take` gave, or where a read moved it. */
-  give(chunk: Uint8Array): void {
-    if (chunk.buffer.byteLength >= SMALLEST_BYTES) this.#free.push(new Uint8Array(chunk.buffer))
+  give({ buffer }: Uint8Array): void {
+    const { byteLength } = buffer
+    if (byteLength < SMALLEST_BYTES || this.#freeBytes + byteLength > limits.readAheadBytes) return
+    this.#freeBytes += byteLength
+    this.#free.push(new Uint8Array(buffer))
   }
 }

@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../../../src/core/file-port.ts'
+import type {
+  Around,
+  FilePort,
+  OpenFile,
+  OpenFlags,
+  ReadTo,
+  Sum,
+  Summed,
+} from '../../../src/core/file-port.ts'
 import { createFilePort, type FileOperation } from '../../../src/files/file-port.ts'
 import { createStorageNode, PrsmError, type StorageNode } from '../../../src/index.ts'
 import { Random } from './random.ts'
@@ -114,8 +122,8 @@ class ShortFile implements OpenFile {
     return this.#file.read(buffer, position)
   }
 
-  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
-    return this.#file.readSummed(sum, buffer, position)
+  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
+    return this.#file.readSummed(sum, to, around)
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {

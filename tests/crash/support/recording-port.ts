@@ -1,4 +1,12 @@
-import type { FilePort, OpenFile, OpenFlags, Sum, Summed } from '../../../src/core/file-port.ts'
+import type {
+  Around,
+  FilePort,
+  OpenFile,
+  OpenFlags,
+  ReadTo,
+  Sum,
+  Summed,
+} from '../../../src/core/file-port.ts'
 import type { DiskModel, Extent, PortFile } from './disk-model.ts'
 
 export type RecordingInit = {
@@ -90,8 +98,8 @@ class RecordingFile implements OpenFile {
     return this.#init.file.read(buffer, position)
   }
 
-  readSummed(sum: Sum, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Summed> {
-    return this.#init.file.readSummed(sum, buffer, position)
+  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
+    return this.#init.file.readSummed(sum, to, around)
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {

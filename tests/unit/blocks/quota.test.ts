@@ -30,6 +30,16 @@ test('room is taken in steps, and what is stored counts once', async () => {
   expect(quota.reservedBytes).toBe(0)
 })
 
+test('many small takes at once get one step between them, not one each', async () => {
+  const { quota } = room(100 * MIB, { free: 1000 * MIB, keepFree: MIB })
+  const writer = quota.open()
+  await Promise.all(Array.from({ length: 2000 }, () => writer.take(64)))
+  expect(quota.reservedBytes).toBe(STEP)
+  await Promise.all(Array.from({ length: 40 }, () => writer.take(MIB)))
+  expect(quota.reservedBytes).toBeGreaterThanOrEqual(40 * MIB + 2000 * 64)
+  expect(quota.reservedBytes).toBeLessThanOrEqual(40 * MIB + 2000 * 64 + STEP)
+})
+
 test('where a step does not fit, what is needed may', async () => {
   const { quota } = room(10 * MIB)
   const writer = quota.open()

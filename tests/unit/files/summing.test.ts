@@ -26,16 +26,34 @@ describe('a read with its sum', () => {
     await writeFile(path, content)
     const file = await files.open(path, 'r')
     const buffer = memory(300_000)
-    const whole = await file.readSummed('sha256', buffer, 5)
+    const whole = await file.readSummed('sha256', { buffer, position: 5 })
     expect(Buffer.compare(whole.bytes, content.subarray(5, 300_005))).toBe(0)
     expect(whole.sum).toBe(sha256(content.subarray(5, 300_005)))
     expect(buffer.buffer.detached).toBe(true)
     const view = new Uint8Array(new ArrayBuffer(200_000), 1000, 150_000)
-    const part = await file.readSummed('crc32', view, 65_536)
+    const part = await file.readSummed('crc32', { buffer: view, position: 65_536 })
     const wanted = content.subarray(65_536, 215_536)
     expect(Buffer.compare(part.bytes, wanted)).toBe(0)
     expect(part.bytes.buffer.byteLength).toBe(200_000)
     expect(part.sum).toBe(Buffer.from(checksums(wanted)).toString('latin1'))
+    await file.close()
+  })
+
+  it('sums up what is around, too, and gives what was asked for', async () => {
+    await using folder = await temporaryFolder()
+    await using files = createFilePort()
+    const path = join(folder.path, 'file')
+    await writeFile(path, content)
+    const file = await files.open(path, 'r')
+    const to = { buffer: memory(1000), position: 70_000 }
+    const read = await file.readSummed('crc32', to, { before: 4464, after: 60_072 })
+    expect(Buffer.compare(read.bytes, content.subarray(70_000, 71_000))).toBe(0)
+    const around = content.subarray(65_536, 131_072)
+    expect(read.sum).toBe(Buffer.from(checksums(around)).toString('latin1'))
+    const last = { buffer: memory(10), position: content.length - 10 }
+    const end = await file.readSummed('sha256', last, { before: 3, after: 5 })
+    expect(end.sum).toBe(sha256(content.subarray(-13)))
+    expect(Buffer.compare(end.bytes, content.subarray(-10))).toBe(0)
     await file.close()
   })
 
@@ -45,11 +63,18 @@ describe('a read with its sum', () => {
     const path = join(folder.path, 'file')
     await writeFile(path, content)
     const file = await files.open(path, 'r')
-    const end = await file.readSummed('sha256', memory(100), content.length - 7)
+    const end = await file.readSummed('sha256', {
+      buffer: memory(100),
+      position: content.length - 7,
+    })
     expect(Buffer.compare(end.bytes, content.subarray(-7))).toBe(0)
     expect(end.sum).toBe(sha256(content.subarray(-7)))
-    expect((await file.readSummed('crc32', memory(100), content.length)).bytes).toHaveLength(0)
-    expect((await file.readSummed('sha256', memory(0), 0)).sum).toBe(sha256(memory(0)))
+    expect(
+      (await file.readSummed('crc32', { buffer: memory(100), position: content.length })).bytes,
+    ).toHaveLength(0)
+    expect((await file.readSummed('sha256', { buffer: memory(0), position: 0 })).sum).toBe(
+      sha256(memory(0)),
+    )
     await file.close()
   })
 
@@ -62,7 +87,10 @@ describe('a read with its sum', () => {
     const reads = Array.from({ length: 200 }, (_, index) => [index * 4000, 1000 + index * 900])
     await Promise.all(
       reads.map(async ([at = 0, length = 0]) => {
-        const { bytes, sum } = await file.readSummed('sha256', memory(length), at)
+        const { bytes, sum } = await file.readSummed('sha256', {
+          buffer: memory(length),
+          position: at,
+        })
         expect(sum).toBe(sha256(content.subarray(at, at + length)))
         expect(Buffer.compare(bytes, content.subarray(at, at + length))).toBe(0)
       }),
@@ -78,8 +106,8 @@ describe('a read with its sum', () => {
     const file = await files.open(path, 'r')
     const directory = await files.open(folder.path, 'r')
     const [failed, read] = await Promise.allSettled([
-      directory.readSummed('crc32', memory(10), 0),
-      file.readSummed('crc32', memory(10), 0),
+      directory.readSummed('crc32', { buffer: memory(10), position: 0 }),
+      file.readSummed('crc32', { buffer: memory(10), position: 0 }),
     ])
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'EISDIR' } })
     expect(read.status).toBe('fulfilled')
@@ -121,16 +149,18 @@ it('threads that ended are started anew', async () => {
   const path = join(folder.path, 'file')
   await writeFile(path, content)
   const file = await files.open(path, 'r')
-  await file.readSummed('crc32', memory(10), 0)
+  await file.readSummed('crc32', { buffer: memory(10), position: 0 })
   await files[Symbol.asyncDispose]()
-  expect((await file.readSummed('crc32', memory(10), 0)).bytes).toHaveLength(10)
+  expect((await file.readSummed('crc32', { buffer: memory(10), position: 0 })).bytes).toHaveLength(
+    10,
+  )
   await file.close()
 })
 
 it('what a thread had to do when it ended is told, and not waited for', async () => {
   const threads = new SummingThreads()
-  const work = { kind: 'read', sum: 'crc32', descriptor: -1, position: 0 } as const
-  const lost = threads.run({ ...work, bytes: memory(10) })
+  const where = { descriptor: -1, position: 0, bytes: memory(10) }
+  const lost = threads.run({ kind: 'read', sum: 'crc32', ...where })
   await threads[Symbol.asyncDispose]()
   await expect(lost).rejects.toThrow(/ended/)
 })
