@@ -46,6 +46,9 @@ export class Intake {
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
+  /** Batches that are being committed. */
+  #committing = 0
+  #flushAsked = false
   readonly #ids = new KnownIds()
   /** As the index has it. */
   #unclean = UNKNOWN
@@ -129,15 +132,28 @@ export class Intake {
     await this.#write(() => {})
   }
 
-  /** Commits the rows of everything that is written. */
+  /**
+   * Commits the rows of everything that is written: now, or as soon as the commit that is under way has
+   * ended. What is asked for meanwhile is one commit then, and not a small one each.
+   */
   flush(): void {
-    while (this.#ready.length > 0) {
-      const batch = this.#takeBatch()
-      this.#commit(batch).then(
+    this.#flushAsked = this.#committing > 0
+    if (this.#flushAsked) return
+    while (this.#ready.length > 0) this.#commitBatch()
+  }
+
+  #commitBatch(): void {
+    const batch = this.#takeBatch()
+    this.#committing += 1
+    this.#commit(batch)
+      .then(
         () => this.#finish(batch),
         (error: unknown) => this.#undo(batch, error),
       )
-    }
+      .finally(() => {
+        this.#committing -= 1
+        if (this.#flushAsked) this.flush()
+      })
   }
 
   /** Resolves when nothing is on its way any more, however it ended. */
@@ -169,7 +185,7 @@ export class Intake {
   #enqueue(entry: Pending): void {
     this.#ready.push(entry)
     this.#readyWeight += commitWeight(entry)
-    if (this.#readyWeight >= BATCH_WEIGHT) this.flush()
+    while (this.#readyWeight >= BATCH_WEIGHT) this.#commitBatch()
   }
 
   #takeBatch(): Pending[] {
