@@ -22,7 +22,7 @@ import { Intake } from './intake.ts'
 import { type Admission, Lease } from './lease.ts'
 import { linksOf } from './links.ts'
 import { keyOf } from './multihash.ts'
-import { createPending, type Pending } from './pending.ts'
+import { Pending } from './pending.ts'
 import type { Quota } from './quota.ts'
 import { toStorageError } from './storage-errors.ts'
 
@@ -233,31 +233,40 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     }
     const row = blockIndex.find(this.#db.reader, cid.multihash.bytes)
     if (row === undefined || row.place === ABSENT) return
-    const removed = this.#intake.remove(createPending({ cid, key, size: 0, deleting: true }), row)
+    const removed = this.#intake.remove(new Pending({ cid, key, size: 0, deleting: true }), row)
     this.#files?.opened.forget(key)
     await removed
   }
 
-  async #admit(cid: CID, bytes: Uint8Array): Promise<Admission> {
-    const put = { cid, bytes, links: cid.code === RAW ? [] : linksOf(cid, bytes) }
-    for (;;) {
-      const pending = this.#intake.find(keyOf(cid))
-      const admission = pending === undefined ? await this.#meet(put) : join(pending, put)
+  /** Most blocks are new: they need no waiting. */
+  #admit(cid: CID, bytes: Uint8Array): Admission | Promise<Admission> {
+    const put = { cid, key: keyOf(cid), bytes, links: cid.code === RAW ? [] : linksOf(cid, bytes) }
+    if (this.#intake.find(put.key) !== undefined) return this.#admitLater(put)
+    const row = this.#find(put)
+    return row === undefined ? this.#store(put, row) : this.#admitLater(put, row)
+  }
+
+  async #admitLater(put: Put, known?: BlockRow): Promise<Admission> {
+    for (let row = known; ; row = undefined) {
+      const pending = this.#intake.find(put.key)
+      const admission =
+        pending === undefined ? await this.#meet(put, row ?? this.#find(put)) : join(pending, put)
       if (admission !== undefined) return admission
       await pending?.durable.catch(() => {})
     }
   }
 
-  /** What the index has of a block; undefined when it changed hands while its file was looked at. */
-  async #meet(put: Put): Promise<Admission | undefined> {
-    // After a failed sync rows are seen that may not be on the disk: nothing may rely on them.
+  /** What the index has of a block. After a failed sync it has rows that may not be on the disk: nothing may rely on them. */
+  #find({ cid }: Put): BlockRow | undefined {
     if (this.#db.failure !== undefined) throw this.#db.failure
-    const { cid } = put
-    const row = this.#index.row(cid.multihash.bytes)
-    const stands = row !== undefined && (await this.#stands(cid, row))
-    if (this.#intake.find(keyOf(cid)) !== undefined || this.#moved(cid, row)) return undefined
-    if (stands) return { pending: this.#refresh(put, row), fresh: false }
-    return { pending: this.#store(put, row), fresh: true }
+    return this.#index.row(cid.multihash.bytes)
+  }
+
+  /** Undefined when the block changed hands while its file was looked at. */
+  async #meet(put: Put, row: BlockRow | undefined): Promise<Admission | undefined> {
+    const stands = row !== undefined && (await this.#stands(put.cid, row))
+    if (this.#intake.find(put.key) !== undefined || this.#moved(put.cid, row)) return undefined
+    return stands ? { pending: this.#refresh(put, row), fresh: false } : this.#store(put, row)
   }
 
   /** Waits for what is on its way, reads too. The database is closed by who opened it. */
@@ -267,26 +276,19 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     await this.#reader[Symbol.asyncDispose]()
   }
 
-  #store({ cid, bytes, links }: Put, row: BlockRow | undefined): Pending {
-    const key = keyOf(cid)
+  #store({ cid, key, bytes, links }: Put, row: BlockRow | undefined): Admission {
     if (row !== undefined) this.#damage.mend(row.id)
     const inline = bytes.byteLength <= this.#inlineBytes
-    const pending = createPending({
-      cid,
-      key,
-      size: bytes.byteLength,
-      bytes,
-      ...(inline ? { content: { place: INLINE, bytes } } : {}),
+    const pending = new Pending({
+      ...{ cid, key, size: bytes.byteLength, bytes },
+      ...(inline && { content: { place: INLINE, bytes } }),
       replaces: row?.directory ?? undefined,
     })
-    if (cid.code !== RAW) pending.links.set(cid.code, links)
+    if (cid.code !== RAW) pending.addLinks(cid.code, links)
+    pending.onSettled((settled) => settled === undefined && this.#stored(pending))
     this.#intake.add(pending)
     this.#files?.opened.forget(key)
-    pending.durable.then(
-      () => this.#stored(pending),
-      () => {},
-    )
-    return pending
+    return { pending, fresh: true }
   }
 
   #stored({ cid, size }: Pending): void {
@@ -300,16 +302,11 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   }
 
   /** A stored block whose row has to change: a new generation, or links under another codec. */
-  #refresh({ cid, links }: Put, row: BlockRow): Pending | undefined {
+  #refresh({ cid, key, links }: Put, row: BlockRow): Pending | undefined {
     const linked = cid.code === RAW || blockIndex.hasLinks(this.#db.reader, row.id, cid.code)
     if (linked && row.epoch === this.#generations.current) return undefined
-    const pending = createPending({
-      cid,
-      key: keyOf(cid),
-      size: row.size,
-      content: { place: 'stored' },
-    })
-    if (!linked) pending.links.set(cid.code, links)
+    const pending = new Pending({ cid, key, size: row.size, content: { place: 'stored' } })
+    if (!linked) pending.addLinks(cid.code, links)
     this.#intake.add(pending)
     return pending
   }
@@ -333,13 +330,18 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   }
 }
 
-type Put = { readonly cid: CID; readonly bytes: Uint8Array; readonly links: readonly CID[] }
+type Put = {
+  readonly cid: CID
+  readonly key: string
+  readonly bytes: Uint8Array
+  readonly links: readonly CID[]
+}
 
 /** Adds a put to an entry that is under way, unless its row is being committed without these links. */
 function join(pending: Pending, { cid, links }: Put): Admission | undefined {
   if (pending.deleting) return undefined
   const known = cid.code === RAW || pending.links.has(cid.code)
   if (!known && pending.taken) return undefined
-  if (!known) pending.links.set(cid.code, links)
+  if (!known) pending.addLinks(cid.code, links)
   return { pending, fresh: false }
 }

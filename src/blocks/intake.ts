@@ -16,7 +16,7 @@ import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
 import { KnownIds } from './known-ids.ts'
 import { keyOf } from './multihash.ts'
-import { commitWeight, createPending, type Pending } from './pending.ts'
+import { commitWeight, Pending } from './pending.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
 
@@ -287,7 +287,7 @@ export class Intake {
   #fail(entry: Pending, error: unknown): void {
     this.#pending.delete(entry.key)
     entry.setCopied()
-    entry.settle(error)
+    entry.settle({ error })
   }
 }
 
@@ -297,7 +297,7 @@ type Dying = { readonly key: string; readonly entry: Pending; readonly row: Dead
 function toDying(row: DeadRow): Dying {
   const cid = CID.createV1(RAW, Digest.decode(row.multihash))
   const key = keyOf(cid)
-  const entry = createPending({ cid, key, size: 0, deleting: true })
+  const entry = new Pending({ cid, key, size: 0, deleting: true })
   entry.directory = row.directory ?? undefined
   return { key, entry, row }
 }

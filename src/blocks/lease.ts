@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts'
 import { fileBytesOf } from './block-index.ts'
 import type { Generation } from './generations.ts'
 import { inlineBlock, matches } from './multihash.ts'
-import type { Pending } from './pending.ts'
+import type { Pending, Settled } from './pending.ts'
 import type { Reservation } from './quota.ts'
 
 /** What a put found: an entry to wait for, or a block that is safely there. */
@@ -18,11 +18,13 @@ export type LeaseInit = {
 
 /** What a lease needs of its store. */
 export type LeaseStore = {
-  /** Takes a checked block in. One block put by many at once is one write. */
-  admit(cid: CID, bytes: Uint8Array): Promise<Admission>
+  /** Takes a checked block in. One block put by many at once is one write. A promise only where it has to wait. */
+  admit(cid: CID, bytes: Uint8Array): Admission | Promise<Admission>
   /** Commits the rows of everything that is written. */
   flush(): void
 }
+
+type Brought = { readonly room: number; readonly released: () => void }
 
 export type PutOptions = {
   /** True when the caller has just computed the CID from these very bytes. */
@@ -30,6 +32,8 @@ export type PutOptions = {
   /** Called when the store needs `bytes` no more; without it they are the store's for good. */
   readonly released?: () => void
 }
+
+const NO_OPTIONS: PutOptions = {}
 
 /**
  * A scope for writing blocks. After `sync()` every block it put *or met* is durable. Disposing it
@@ -68,19 +72,21 @@ export class Lease implements AsyncDisposable {
    * must not be changed until then. Throws BLOCK_REJECTED when they are too many or not what `cid`
    * names, and what an earlier block of the lease failed with.
    */
-  async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
-    const { hashed = false, released = () => {} } = options
+  async put(cid: CID, bytes: Uint8Array, options: PutOptions = NO_OPTIONS): Promise<void> {
+    const { hashed = false, released = nothing } = options
     this.#throwFailure()
     checkBlock(cid, bytes, hashed)
     if (inlineBlock(cid) !== undefined) return
     const room = diskBytes(bytes)
-    await this.#reservation?.take(room)
+    const asked = this.#reservation?.take(room)
+    if (asked !== undefined) await asked
     const { pending, fresh } = await this.#admit(cid, bytes, room)
-    if (pending !== undefined) this.#follow(pending)
     if (pending !== undefined && fresh) {
       this.#newBytes += bytes.byteLength
-      this.#countDirty(pending, released)
+      this.#bring(pending, { room, released })
     } else {
+      if (pending !== undefined) this.#follow(pending)
+      this.#reservation?.give(room)
       this.#reusedBytes += bytes.byteLength
       released()
     }
@@ -116,55 +122,73 @@ export class Lease implements AsyncDisposable {
     await Promise.allSettled(open.map(({ durable }) => durable))
   }
 
-  /** What is new takes its room until it is stored, and counts as that. */
-  async #admit(cid: CID, bytes: Uint8Array, room: number): Promise<Admission> {
-    const give = (): void => this.#reservation?.give(room)
+  /** Gives the room back where nothing came of it. */
+  #admit(cid: CID, bytes: Uint8Array, room: number): Admission | Promise<Admission> {
     try {
-      const admission = await this.#store.admit(cid, bytes)
-      if (admission.fresh && admission.pending) admission.pending.durable.then(give, give)
-      else give()
-      return admission
+      const admission = this.#store.admit(cid, bytes)
+      if (!(admission instanceof Promise)) return admission
+      return admission.catch((error: unknown) => this.#giveUp(room, error))
     } catch (error) {
-      give()
-      throw error
+      return this.#giveUp(room, error)
     }
   }
 
+  #giveUp(room: number, error: unknown): never {
+    this.#reservation?.give(room)
+    throw error
+  }
+
+  /** A block that others bring, too, or brought. */
   #follow(pending: Pending): void {
     if (this.#open.has(pending)) return
     this.#open.add(pending)
-    pending.durable.then(
-      () => this.#open.delete(pending),
-      (error: unknown) => this.#fail(pending, error),
-    )
+    pending.onSettled((settled) => this.#ended(pending, settled))
   }
 
-  /** A file is dirty until it is synced, a block in the database until its row is. */
-  #countDirty({ size, inFile, copied, written, durable }: Pending, released: () => void): void {
+  /**
+   * A block of this lease: it has its room until it is stored, and counts as that. A file is dirty until
+   * it is synced, and held until the system has its bytes; a block in the database until its row is.
+   */
+  #bring(pending: Pending, { room, released }: Brought): void {
+    const { size, inFile } = pending
+    this.#open.add(pending)
     this.#dirty += size
     this.#held += size
     const letGo = () => {
       this.#held -= size
       released()
-      if (this.#hasRoom()) this.#openRoom()
+      this.#look()
     }
     const clean = () => {
       this.#dirty -= size
-      if (this.#hasRoom()) this.#openRoom()
+      this.#look()
     }
-    copied.then(letGo, letGo)
-    const synced = inFile ? written : durable
-    synced.then(clean, clean)
+    if (inFile) {
+      pending.copied.then(letGo, letGo)
+      pending.written.then(clean, clean)
+    }
+    pending.onSettled((settled) => {
+      this.#reservation?.give(room)
+      this.#ended(pending, settled)
+      if (inFile) return
+      this.#dirty -= size
+      letGo()
+    })
+  }
+
+  #ended(pending: Pending, settled: Settled): void {
+    this.#open.delete(pending)
+    if (settled === undefined) return
+    this.#failure ??= settled.error
+    this.#openRoom()
+  }
+
+  #look(): void {
+    if (this.#room !== undefined && this.#hasRoom()) this.#openRoom()
   }
 
   #hasRoom(): boolean {
     return this.#dirty <= limits.leaseDirtyBytes && this.#held <= limits.leaseHeldBytes
-  }
-
-  #fail(pending: Pending, error: unknown): void {
-    this.#open.delete(pending)
-    this.#failure ??= error
-    this.#openRoom()
   }
 
   /** Waits with all other puts of the lease until it has room again. Throws what a block failed with. */
@@ -184,6 +208,8 @@ export class Lease implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure
   }
 }
+
+function nothing(): void {}
 
 /** What the rows of a block may take until they are in the database: pages of an index, in the -wal and there. */
 const ROW_BYTES = 16 * 1024

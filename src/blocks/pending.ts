@@ -1,11 +1,30 @@
 import type { CID } from 'multiformats/cid'
 import type { BlockWrite } from './block-index.ts'
 
+/** How a block's way ended: with nothing, or with what it failed with. */
+export type Settled = { readonly error: unknown } | undefined
+
+export type PendingInit = {
+  readonly cid: CID
+  readonly key: string
+  readonly size: number
+  /** With these and no `content` yet it becomes a file. */
+  readonly bytes?: Uint8Array
+  readonly content?: BlockWrite['content']
+  readonly replaces?: number | undefined
+  readonly deleting?: boolean
+}
+
+type Links = ReadonlyMap<number, readonly CID[]>
+
+const NO_LINKS: Links = new Map()
+const DONE = Promise.resolve()
+
 /**
  * A block on its way to durability. Readers and dedup see it from the moment it is put; every lease
- * that put or met it waits for `durable`.
+ * that put or met it hears of its end. Promises are made for who asks: most small blocks need none.
  */
-export type Pending = {
+export class Pending {
   readonly cid: CID
   readonly key: string
   readonly size: number
@@ -13,7 +32,6 @@ export type Pending = {
   bytes: Uint8Array | undefined
   /** What the commit stores; of a file block known once it is written. */
   content: BlockWrite['content'] | undefined
-  readonly links: Map<number, readonly CID[]>
   readonly inFile: boolean
   /** The key is held by a deletion: wait for `durable`, then look again. */
   readonly deleting: boolean
@@ -22,44 +40,70 @@ export type Pending = {
   /** The directory of a damaged file this block replaces. */
   readonly replaces: number | undefined
   /** Set when the row is being committed: too late for more links. */
-  taken: boolean
-  /** The system has the bytes of a file, or the database: the buffer is free. */
-  readonly copied: Promise<void>
-  readonly setCopied: () => void
+  taken = false
   /** The bytes are where they belong and, in a file, synced. */
-  written: Promise<void>
-  /** The row that names the bytes is committed and synced. */
-  readonly durable: Promise<void>
-  readonly settle: (error?: unknown) => void
-}
+  written: Promise<void> = DONE
+  readonly #copied: PromiseWithResolvers<void> | undefined
+  #links: Links = NO_LINKS
+  #listeners: ((settled: Settled) => void)[] = []
+  #settled: { readonly as: Settled } | undefined
+  #durable: Promise<void> | undefined
 
-type Fixed = Pick<Pending, 'cid' | 'key' | 'size'>
-type Optional = Pick<Pending, 'bytes' | 'content' | 'replaces' | 'deleting'>
+  constructor({ cid, key, size, bytes, content, replaces, deleting = false }: PendingInit) {
+    this.cid = cid
+    this.key = key
+    this.size = size
+    this.bytes = bytes
+    this.content = content
+    this.replaces = replaces
+    this.deleting = deleting
+    this.inFile = bytes !== undefined && content === undefined
+    this.#copied = this.inFile ? Promise.withResolvers<void>() : undefined
+  }
 
-/** An entry with `bytes` and no `content` yet becomes a file. */
-export function createPending(init: Fixed & Partial<Optional>): Pending {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  promise.catch(() => {})
-  const inFile = init.bytes !== undefined && init.content === undefined
-  const copy = inFile ? Promise.withResolvers<void>() : undefined
-  const { cid, key, size, bytes, content, replaces, deleting = false } = init
-  return {
-    cid,
-    key,
-    size,
-    bytes,
-    content,
-    replaces,
-    deleting,
-    inFile,
-    directory: undefined,
-    links: new Map(),
-    taken: false,
-    copied: copy?.promise ?? promise,
-    setCopied: copy?.resolve ?? (() => {}),
-    written: Promise.resolve(),
-    durable: promise,
-    settle: (error) => (error === undefined ? resolve() : reject(error)),
+  get links(): Links {
+    return this.#links
+  }
+
+  /** What the block names, read as of this codec. */
+  addLinks(codec: number, links: readonly CID[]): void {
+    this.#links = new Map(this.#links).set(codec, links)
+  }
+
+  /** Of a file: the system has its bytes, and the buffer is free. */
+  get copied(): Promise<void> {
+    return this.#copied?.promise ?? this.durable
+  }
+
+  setCopied(): void {
+    this.#copied?.resolve()
+  }
+
+  /** The row that names the bytes is committed and synced. Its failure is no unhandled one. */
+  get durable(): Promise<void> {
+    this.#durable ??= this.#promise()
+    return this.#durable
+  }
+
+  /** Calls `listener` when it has ended; at once where it has. */
+  onSettled(listener: (settled: Settled) => void): void {
+    if (this.#settled === undefined) this.#listeners.push(listener)
+    else listener(this.#settled.as)
+  }
+
+  settle(as?: Settled): void {
+    if (this.#settled !== undefined) return
+    this.#settled = { as }
+    const listeners = this.#listeners
+    this.#listeners = []
+    for (const listener of listeners) listener(as)
+  }
+
+  #promise(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    promise.catch(() => {})
+    this.onSettled((as) => (as === undefined ? resolve() : reject(as.error)))
+    return promise
   }
 }
 

@@ -17,9 +17,10 @@ const OVERHEAD_BYTES = 1024
  */
 export class BlockWriter {
   readonly #blocks: PutBlock
-  readonly #running = new Set<Promise<void>>()
+  #running = 0
   #bytes = 0
   #room: PromiseWithResolvers<void> | undefined
+  #idle: PromiseWithResolvers<void> | undefined
   #failure: { readonly error: unknown } | undefined
 
   constructor(blocks: PutBlock) {
@@ -37,12 +38,14 @@ export class BlockWriter {
   put(cid: CID, bytes: Uint8Array): void {
     const cost = bytes.byteLength + OVERHEAD_BYTES
     this.#bytes += cost
-    const running: Promise<void> = this.#put(cid, bytes).finally(() => {
-      this.#running.delete(running)
-      this.#bytes -= cost
-      if (this.#bytes <= limits.importAheadBytes) this.#openRoom()
-    })
-    this.#running.add(running)
+    this.#running += 1
+    this.#blocks.put(cid, bytes).then(
+      () => this.#ended(cost),
+      (error: unknown) => {
+        this.#failure ??= { error }
+        this.#ended(cost)
+      },
+    )
   }
 
   /** What to wait for before the next block, or undefined when there is room for it. Throws the first failure. */
@@ -61,16 +64,18 @@ export class BlockWriter {
 
   /** Waits until nothing is on its way, whatever became of it. */
   async idle(): Promise<void> {
-    await Promise.all(this.#running)
+    if (this.#running === 0) return
+    this.#idle ??= Promise.withResolvers<void>()
+    await this.#idle.promise
   }
 
-  async #put(cid: CID, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#blocks.put(cid, bytes)
-    } catch (error) {
-      this.#failure ??= { error }
-      this.#openRoom()
-    }
+  #ended(cost: number): void {
+    this.#bytes -= cost
+    this.#running -= 1
+    if (this.#bytes <= limits.importAheadBytes || this.#failure !== undefined) this.#openRoom()
+    if (this.#running > 0) return
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
   #openRoom(): void {
