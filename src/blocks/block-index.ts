@@ -70,7 +70,17 @@ const touch = statement<[number, number], never>('UPDATE block SET epoch = ? WHE
 const storeInline = statement<[number, Uint8Array], never>(
   'INSERT OR REPLACE INTO inline (id, bytes) VALUES (?, ?)',
 )
-const dropRow = statement<[number], never>('DELETE FROM block WHERE id = ?')
+/** As it was found, and of an epoch below the floor. */
+const AS_FOUND = 'id = ? AND epoch < ? AND place = ? AND directory IS ?'
+type Found = [id: number, floor: number, place: number, directory: number | null]
+const dropDead = statement<Found, never>(`DELETE FROM block WHERE ${AS_FOUND}`)
+const makeDeadAbsent = statement<Found, never>(
+  `UPDATE block SET place = ${ABSENT}, size = 0, directory = NULL, segments = NULL WHERE ${AS_FOUND}`,
+)
+const dropLost = statement<[], never>(
+  `DELETE FROM damaged
+   WHERE NOT EXISTS (SELECT 1 FROM block WHERE id = damaged.block AND place <> ${ABSENT})`,
+)
 const dropLinks = statement<[number], never>('DELETE FROM links WHERE parent = ?')
 const makeAbsent = statement<[number], never>(
   `UPDATE block SET place = ${ABSENT}, size = 0, directory = NULL, segments = NULL WHERE id = ?`,
@@ -262,19 +272,23 @@ function rowOf(db: Connection, multihash: Uint8Array, epoch: number): number {
 /** What a collection found dead: blocks of epochs below `floor`. Of those in `named` the row stays, for the links that name it. */
 export type Dead = { readonly floor: number; readonly named: { has(id: number): boolean } }
 
-/** Takes away a block that a collection found dead, with its links, unless it was put or named again since. */
+/**
+ * Takes away a block that a collection found dead, unless it was put or named again since. Its links
+ * went before.
+ */
 export function removeDead(db: Connection, row: DeadRow, { floor, named }: Dead): boolean {
-  const now = findById.get(db, row.id)
-  if (now === undefined || now.epoch >= floor) return false
-  if (now.place !== row.place || now.directory !== row.directory) return false
-  const stays = named.has(row.id)
-  if (stays && row.place === ABSENT) return false
-  if (row.place === INLINE) dropInline.run(db, row.id)
-  if (row.place !== ABSENT) dropDamaged.run(db, row.id)
-  dropLinks.run(db, row.id)
-  if (stays) makeAbsent.run(db, row.id)
-  else dropRow.run(db, row.id)
+  const { id, place, directory } = row
+  const stays = named.has(id)
+  if (stays && place === ABSENT) return false
+  const { changes } = (stays ? makeDeadAbsent : dropDead).run(db, id, floor, place, directory)
+  if (changes === 0) return false
+  if (place === INLINE) dropInline.run(db, id)
   return true
+}
+
+/** Forgets damage of blocks that are gone. */
+export function dropLostDamage(db: Connection): void {
+  dropLost.run(db)
 }
 
 /** Forgets what a dead block names; it has to be read again for that, should it live after all. */

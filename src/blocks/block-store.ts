@@ -6,6 +6,7 @@ import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
+import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, setMeta } from './block-index.ts'
@@ -140,7 +141,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
       await using lease = this.lease()
       await this.#relink(cid, lease)
     }
-    const floor = this.#generations.begin()
+    const floor = await this.#generations.begin(limits.collectionPatienceMs)
+    throwIfCancelled(signal)
     const epoch = this.#generations.current
     // After the epoch began: whatever has a higher id is of it.
     const bound = await this.#db.ask('idBound', null)

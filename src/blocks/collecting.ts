@@ -11,6 +11,7 @@ import {
   ABSENT,
   count,
   dropDeadLinks,
+  dropLostDamage,
   FILE,
   fileBytesOf,
   removeDead,
@@ -20,6 +21,7 @@ import type { HoldListener } from './holds.ts'
 import type { Intake } from './intake.ts'
 import { linksOf } from './links.ts'
 import { inlineBlock, keyOfMultihash } from './multihash.ts'
+import { Slots } from './slots.ts'
 
 export type CollectingInit = {
   readonly db: Database
@@ -41,7 +43,7 @@ export type SweepOptions = {
 }
 
 /** Blocks in one batch: of what is in the database some 4 ms of work. */
-const BATCH = 200
+const BATCH = 100
 
 /**
  * One collection as the store sees it. First all is marked that lives, then what is not marked, and
@@ -113,13 +115,23 @@ export class Collecting implements HoldListener {
     for (let after: number | undefined = 0; after !== undefined && freed(tally) < bytes; ) {
       await this.#ready()
       const page: IdPage<DeadRow> = await this.#ask('dead', after)
-      for (const rows of batches(page.rows)) {
-        tally = add(tally, dryRun ? rows : await this.#take(rows))
-        if (freed(tally) >= bytes) break
-      }
+      const rows = enough(page.rows, bytes - freed(tally))
+      tally = add(tally, dryRun ? rows : await this.#takeAll(rows))
       after = page.after
     }
+    if (!dryRun) await this.#init.db.write(dropLostDamage)
     return tally
+  }
+
+  /** In batches: while one is synced, the next is written, and no more wait before what others write. */
+  async #takeAll(rows: readonly DeadRow[]): Promise<readonly DeadRow[]> {
+    const slots = new Slots(2)
+    const taking = await Promise.allSettled(
+      batches(rows).map((batch) => slots.run(() => this.#take(batch))),
+    )
+    const failed = taking.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
+    return taking.flatMap((taken) => (taken.status === 'fulfilled' ? taken.value : []))
   }
 
   async #ready(): Promise<void> {
@@ -234,8 +246,19 @@ function freed({ bytes, fileBytes }: Tally): number {
   return Math.max(bytes, fileBytes)
 }
 
-function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < rows.length; at += BATCH) yield rows.slice(at, at + BATCH)
+function batches<T>(rows: readonly T[]): readonly (readonly T[])[] {
+  const count = Math.ceil(rows.length / BATCH)
+  return Array.from({ length: count }, (_, at) => rows.slice(at * BATCH, (at + 1) * BATCH))
+}
+
+/** As many of the rows as free so many bytes. */
+function enough(rows: readonly DeadRow[], bytes: number): readonly DeadRow[] {
+  let freeing = 0
+  const last = rows.findIndex((row) => {
+    freeing += freed(add(EMPTY, [row]))
+    return freeing >= bytes
+  })
+  return last === -1 ? rows : rows.slice(0, last + 1)
 }
 
 /** What is to live with a DAG: below a CID that carries its block, what that names. */

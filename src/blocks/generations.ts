@@ -9,6 +9,8 @@ export type Generation = Disposable & { readonly epoch: number }
 export class Generations {
   #current: number
   readonly #open = new Set<Generation>()
+  /** Called when no lease is of an older epoch, while somebody waits for that. */
+  #settled: (() => void) | undefined
 
   constructor(epoch: number) {
     this.#current = epoch
@@ -24,17 +26,34 @@ export class Generations {
       epoch: this.#current,
       [Symbol.dispose]: () => {
         this.#open.delete(generation)
+        if (this.#settled !== undefined && this.#lowest() === this.#current) this.#settled()
       },
     }
     this.#open.add(generation)
     return generation
   }
 
-  /** Begins the next epoch. Blocks of epochs below what it gives are nobody's who writes. */
-  begin(): number {
+  /**
+   * Begins the next epoch. Blocks of epochs below what it gives are nobody's who writes. Leases that are
+   * open hold it down: they are waited for, so many milliseconds at most.
+   */
+  async begin(patienceMs: number): Promise<number> {
     this.#current += 1
-    let floor = this.#current
-    for (const { epoch } of this.#open) floor = Math.min(floor, epoch)
-    return floor
+    if (this.#lowest() < this.#current) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#settled = resolve
+      const timer = setTimeout(resolve, patienceMs)
+      await promise
+      clearTimeout(timer)
+      this.#settled = undefined
+    }
+    return this.#lowest()
+  }
+
+  /** The epoch of the oldest lease; without one, the current. */
+  #lowest(): number {
+    let lowest = this.#current
+    for (const { epoch } of this.#open) lowest = Math.min(lowest, epoch)
+    return lowest
   }
 }

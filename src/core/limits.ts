@@ -35,6 +35,8 @@ export const limits = {
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
   leaseHeldBytes: 8 * MIB,
+  /** Milliseconds a collection waits for leases that are open when it begins: what they may have met, it cannot take. */
+  collectionPatienceMs: 2_000,
   /** Nodes from the root of a DAG to a leaf. A balanced file of 1,024 links a node needs 4 for a tebibyte. */
   maxDagDepth: 128,
   /** Entries of one folder with all below it: what one upload, listing or download walks. */

@@ -13,6 +13,10 @@ export type CheckpointerInit = {
   readonly onWarning: (error: PrsmError) => void
 }
 
+/** Times the -wal is copied beside the writes at most, and what may be left for a copy without them. */
+const PASSES = 4
+const LITTLE_BYTES = 1024 * 1024
+
 /** Milliseconds until a checkpoint that failed, or that a reader held up, is tried again. */
 const RETRY_MS = 1000
 
@@ -95,9 +99,19 @@ export class Checkpointer {
     this.#init.queue.resume()
   }
 
+  /** What is written meanwhile is copied, too, until little is left that the queue has to wait for. */
   async #checkpoint(): Promise<void> {
-    await this.#copy()
+    for (let pass = 0; pass < PASSES; pass += 1) {
+      await this.#copy()
+      if (this.#leftBytes() <= LITTLE_BYTES) break
+    }
     await this.#restart()
+  }
+
+  #leftBytes(): number {
+    const { wal } = this.#init
+    const { frames, checkpointed } = wal.state()
+    return wal.bytes(frames - checkpointed)
   }
 
   /** Our own sync first: its failure must end writing before the worker copies what may not be on the disk. */

@@ -12,14 +12,20 @@ const WORKER_CACHE_KIB = 1024
 /** Milliseconds the worker waits for a reader that is in its way. It has a thread to itself; the node has not. */
 const WORKER_TIMEOUT_MS = 50
 
+export type WriterInit = {
+  readonly pageBytes: number
+  /** Whether each write looks up the rows that refer to it, and that it refers to. */
+  readonly foreignKeys: boolean
+}
+
 /** The one connection that writes: on the main thread, so it never syncs and never waits for a lock. */
-export function openWriter(path: string, pageBytes: number): Connection {
+export function openWriter(path: string, { pageBytes, foreignKeys }: WriterInit): Connection {
   const connection = new Sqlite(path, { timeout: 0 })
   try {
     prepareFile(connection, pageBytes)
     connection.pragma('journal_mode = WAL')
     configure(connection, WRITER_CACHE_KIB)
-    connection.pragma('foreign_keys = ON')
+    connection.pragma(`foreign_keys = ${foreignKeys ? 'ON' : 'OFF'}`)
     return connection
   } catch (error) {
     connection.close()
@@ -49,11 +55,11 @@ export function openWorkerConnection(path: string): Connection {
 }
 
 /** A database in memory: one connection that reads and writes. */
-export function openMemory(pageBytes: number): Connection {
+export function openMemory({ pageBytes, foreignKeys }: WriterInit): Connection {
   const connection = new Sqlite(':memory:')
   prepareFile(connection, pageBytes)
   configure(connection, WRITER_CACHE_KIB)
-  connection.pragma('foreign_keys = ON')
+  connection.pragma(`foreign_keys = ${foreignKeys ? 'ON' : 'OFF'}`)
   return connection
 }
 

@@ -11,6 +11,7 @@ import { WriteQueue } from './write-queue.ts'
 export type DatabaseFileInit = Schema & {
   readonly path: string
   readonly pageBytes: number
+  readonly foreignKeys?: boolean
   readonly files: FilePort
   readonly worker: DatabaseWorker
   readonly onFailure: (error: PrsmError) => void
@@ -31,8 +32,8 @@ export type DatabaseFile = {
 export async function openDatabaseFile(init: DatabaseFileInit): Promise<DatabaseFile> {
   await lookAt(init)
   await using stack = new AsyncDisposableStack()
-  const { path, worker, onFailure, onWarning } = init
-  const writer = stack.adopt(openWriter(path, init.pageBytes), close)
+  const { path, worker, onFailure, onWarning, pageBytes, foreignKeys = true } = init
+  const writer = stack.adopt(openWriter(path, { pageBytes, foreignKeys }), close)
   migrate(writer, init)
   const reader = stack.adopt(openReader(path), close)
   const wal = stack.adopt(await Wal.open(writer, init.files), (file) => file.close())

@@ -24,6 +24,8 @@ export type DatabaseInit = Schema & {
   readonly path: string | null
   /** Of a new file; a file that is there keeps its own. */
   readonly pageBytes: number
+  /** Default true: a write that would leave a reference without its row fails. */
+  readonly foreignKeys?: boolean
   readonly files: FilePort
   /** Needed for a file. */
   readonly worker: DatabaseWorker | null
@@ -84,7 +86,8 @@ export async function openDatabase(init: DatabaseInit): Promise<Database> {
 }
 
 function openInMemory(init: DatabaseInit): Database {
-  const connection = openMemory(init.pageBytes)
+  const { pageBytes, foreignKeys = true } = init
+  const connection = openMemory({ pageBytes, foreignKeys })
   migrate(connection, init)
   const queue = new WriteQueue({ writer: connection, sync: null, onFailure: ignore })
   return new OpenDatabase(connection, queue, null)

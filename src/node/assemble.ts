@@ -1,12 +1,11 @@
 import type { CID } from 'multiformats/cid'
 import { type BlockStore, openBlockStore } from '../blocks/block-store.ts'
+import { openBlockIndex } from '../blocks/open-index.ts'
 import type { Quota } from '../blocks/quota.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { type Book, openBook } from '../db/book.ts'
-import { openDatabase } from '../db/database.ts'
-import { blocksMigrations } from '../db/migrations/blocks.ts'
 import { type DatabaseWorker, startDatabaseWorker } from '../db/worker.ts'
 import { createFilePort } from '../files/file-port.ts'
 import type { Network } from '../network/network.ts'
@@ -49,9 +48,6 @@ export type Parts = AsyncDisposable & {
   readonly logger: Logger
   readonly metrics: Metrics
 }
-
-/** Bytes of a page of `blocks.db`, which holds blobs of up to 64 KiB. Fixed when the file is made. */
-const BLOCKS_PAGE_BYTES = 8192
 
 /** Opens everything a node needs, in order; what fails closes what was open. */
 export async function assemble(options: NodeOptions, overrides: Overrides = {}): Promise<Parts> {
@@ -175,13 +171,10 @@ type DatabasesInit = {
 }
 
 function openBlocksDb({ folder, logger, ...shared }: DatabasesInit) {
-  return openDatabase({
+  return openBlockIndex({
     ...shared,
     ...reporting(logger),
     path: folder?.blocksDb ?? null,
-    name: 'blocks',
-    migrations: blocksMigrations,
-    pageBytes: BLOCKS_PAGE_BYTES,
   })
 }
 

@@ -6,10 +6,10 @@ import { base32upper } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { type BlockStore, openBlockStore } from '../../src/blocks/block-store.ts'
+import { openBlockIndex } from '../../src/blocks/open-index.ts'
 import { RAW } from '../../src/core/cid.ts'
 import type { FilePort } from '../../src/core/file-port.ts'
-import { type Database, openDatabase } from '../../src/db/database.ts'
-import { blocksMigrations } from '../../src/db/migrations/blocks.ts'
+import type { Database } from '../../src/db/database.ts'
 import { startDatabaseWorker } from '../../src/db/worker.ts'
 import { createFilePort } from '../../src/files/file-port.ts'
 import type { Metrics } from '../../src/telemetry/metrics.ts'
@@ -36,19 +36,23 @@ export async function openStore({ folder, ...init }: StoreInit): Promise<OpenSto
   await using stack = new AsyncDisposableStack()
   const worker = folder === null ? null : stack.use(startDatabaseWorker())
   const db = stack.use(
-    await openDatabase({
+    await openBlockIndex({
       path: folder === null ? null : join(folder, 'blocks.db'),
-      name: 'blocks',
-      migrations: blocksMigrations,
-      pageBytes: 8192,
       files,
       worker,
     }),
   )
+  stack.defer(() => checkReferences(db))
   const path = folder === null ? null : join(folder, 'blocks')
   const store = stack.use(await openBlockStore({ ...init, db, path, files, writers: 4 }))
   const open = stack.move()
   return { store, db, files, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** No write looks for rows that refer to one that is gone: the tests do. */
+function checkReferences({ reader }: Database): void {
+  const [lost] = reader.pragma('foreign_key_check') as readonly unknown[]
+  if (lost !== undefined) throw new Error(`a reference is lost: ${JSON.stringify(lost)}`)
 }
 
 /** A folder of its own for a test; removed at the end of the scope. */

@@ -46,12 +46,20 @@ export async function checkAccounts(dataDir: string, expected: Expected): Promis
 function checkPages(connection: Sqlite.Database): void {
   const said = connection.pragma('integrity_check', { simple: true })
   if (said !== 'ok') throw new Error(`${connection.name}: ${said}`)
+  const [lost] = connection.pragma('foreign_key_check') as readonly unknown[]
+  if (lost !== undefined) throw new Error(`${connection.name}: lost ${JSON.stringify(lost)}`)
 }
 
 function checkTotals(index: Database): void {
   const meta = (key: string) => index.one(`SELECT value FROM meta WHERE key = '${key}'`)
   same('blocks', meta('blocks'), index.one('SELECT count(*) FROM block WHERE place <> 0'))
   same('bytes', meta('bytes'), index.one('SELECT coalesce(sum(size), 0) FROM block'))
+  const inDiskBlocks = 'coalesce(sum((size + 4095) / 4096 * 4096), 0)'
+  same(
+    'bytes of files on the disk',
+    meta('file_bytes'),
+    index.one(`SELECT ${inDiskBlocks} FROM block WHERE place = 2`),
+  )
   const inline = 'FROM block LEFT JOIN inline USING (id) WHERE place = 1'
   same(
     'inline blocks',
