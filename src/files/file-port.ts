@@ -8,6 +8,7 @@ import type {
   Sum,
   Summed,
 } from '../core/file-port.ts'
+import { done, result } from './callbacks.ts'
 import { SummingThreads } from './summing-threads.ts'
 
 /** An operation about to run; `number` counts from 1. */
@@ -26,22 +27,6 @@ const NO_BYTES = new Uint8Array(0)
 
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
-
-type Callback = (error: NodeJS.ErrnoException | null) => void
-type ValueCallback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
-
-/** Plain descriptors and callbacks: `fs.promises` and FileHandle cost several times as much per operation. */
-function done(start: (callback: Callback) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start((error) => (error === null ? resolve() : reject(error)))
-  })
-}
-
-function result<T>(start: (callback: ValueCallback<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, value) => (error === null ? resolve(value) : reject(error)))
-  })
-}
 
 class Counter {
   operations = 0

@@ -36,16 +36,32 @@ export async function* readFilePieces(file: LocalRegularFile): AsyncGenerator<Ui
 }
 
 /** A pipe or link that took the file's place since it was listed is not waited for, nor followed. */
-async function openRegular({ path, dereference }: LocalRegularFile): Promise<FileHandle> {
-  const follow = dereference ? 0 : constants.O_NOFOLLOW
+async function openRegular(file: LocalRegularFile): Promise<FileHandle> {
+  const { path } = file
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow)
+    const handle = await open(path, flagsOf(file))
     if ((await handle.stat()).isFile()) return handle
     await handle.close()
   } catch (error) {
     throw fileError(error, path, 'read')
   }
-  throw new PrsmError('UNSUPPORTED_ENTRY', `${path} is no regular file any more`)
+  throw notRegular(path)
+}
+
+/** As what a regular file is opened that was one when it was listed. */
+export function flagsOf({ dereference }: LocalRegularFile): number {
+  return constants.O_RDONLY | constants.O_NONBLOCK | (dereference ? 0 : constants.O_NOFOLLOW)
+}
+
+export function notRegular(path: string): PrsmError {
+  return new PrsmError('UNSUPPORTED_ENTRY', `${path} is no regular file any more`)
+}
+
+export function gotShorter({ path, bytes }: LocalRegularFile, read: number): PrsmError {
+  return new PrsmError('UPLOAD_INCOMPLETE', `${path} got shorter while it was read`, {
+    details: { path, declared: bytes, read },
+    hint: 'wait until the program that writes it is done',
+  })
 }
 
 function readPiece(
@@ -61,9 +77,10 @@ function readPiece(
 
 async function readAt(
   handle: FileHandle,
-  { path, bytes, allocatePiece }: LocalRegularFile,
+  file: LocalRegularFile,
   position: number,
 ): Promise<Uint8Array> {
+  const { path, bytes, allocatePiece } = file
   const length = Math.min(PIECE_BYTES, bytes - position)
   if (length <= 0) return new Uint8Array(0)
   const whole = length === PIECE_BYTES ? allocatePiece?.() : undefined
@@ -72,8 +89,5 @@ async function readAt(
     throw fileError(error, path, 'read')
   })
   if (bytesRead > 0) return buffer.subarray(0, bytesRead)
-  throw new PrsmError('UPLOAD_INCOMPLETE', `${path} got shorter while it was read`, {
-    details: { path, declared: bytes, read: position },
-    hint: 'wait until the program that writes it is done',
-  })
+  throw gotShorter(file, position)
 }

@@ -1,13 +1,15 @@
-import type { BigIntStats } from 'node:fs'
-import { lstat, readdir, stat } from 'node:fs/promises'
+import { type BigIntStats, lstat, stat } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { FolderEntry } from '../core/content.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
+import { result } from './callbacks.ts'
 import { entryNames } from './entry-path.ts'
 import { fileError } from './file-error.ts'
 import { type LocalRegularFile, readFilePieces } from './read-file.ts'
+import { readSmallFile } from './read-small.ts'
 
 export type LocalFile = {
   readonly kind: 'file'
@@ -41,10 +43,28 @@ const STATS_AT_ONCE = 32
 
 type Reading = Pick<LocalRegularFile, 'dereference' | 'allocatePiece'>
 
-type Walk = Reading & { readonly root: string; readonly signal?: AbortSignal }
+/** Files up to this size are read with those beside them: the way to the disk and back takes longer than they do. */
+const SMALL_BYTES = 64 * 1024
+/** Bytes of these that may be read ahead, wherever the walk is. */
+const AHEAD_BYTES = 2 * 1024 * 1024
 
-/** A thing met on the way. `path` as in a `FolderEntry`, `place` as the file system knows it. */
-type Met = { readonly path: string; readonly place: string; readonly stats: BigIntStats }
+type Walk = Reading & {
+  readonly root: string
+  readonly signal?: AbortSignal
+  /** Of a walk that reads: bytes that were read ahead. */
+  readonly ahead?: { bytes: number }
+}
+
+/**
+ * A thing met on the way. `path` as in a `FolderEntry`, `place` as the file system knows it. `read`: its
+ * content, which is on its way.
+ */
+type Met = {
+  readonly path: string
+  readonly place: string
+  readonly stats: BigIntStats
+  readonly read?: Promise<Uint8Array> | undefined
+}
 
 /** Folders from the root down to where the walk is, by device and inode. */
 type Trail = readonly string[]
@@ -69,7 +89,9 @@ export async function openLocal(
   if (stats.isFile()) return localFile({ ...reading, path: root, bytes: Number(stats.size) })
   const walk = { root, ...reading, ...(signal === undefined ? {} : { signal }) }
   const { entryCount, bytesTotal } = await measure(walk, stats)
-  const entries = { [Symbol.asyncIterator]: () => folderEntries(walk, stats) }
+  const entries = {
+    [Symbol.asyncIterator]: () => folderEntries({ ...walk, ahead: { bytes: 0 } }, stats),
+  }
   return { kind: 'directory', name, entryCount, bytesTotal, entries }
 }
 
@@ -108,21 +130,26 @@ function tooMany(root: string): PrsmError {
 }
 
 async function* folderEntries(walk: Walk, root: BigIntStats): AsyncGenerator<FolderEntry> {
-  for await (const { path, place, stats } of below(
-    walk,
-    { path: '', place: walk.root, stats: root },
-    [],
-  )) {
+  const top = { path: '', place: walk.root, stats: root }
+  for await (const { path, place, stats, read } of below(walk, top, [])) {
     if (stats.isDirectory()) {
       yield { kind: 'directory', path }
       continue
     }
     const bytes = Number(stats.size)
+    const file = { ...walk, path: place, bytes }
     const content = {
-      [Symbol.asyncIterator]: () => readFilePieces({ ...walk, path: place, bytes }),
+      [Symbol.asyncIterator]: () => (read === undefined ? readFilePieces(file) : taken(walk, read)),
     }
     yield { kind: 'file', path, size: bytes, content }
   }
+}
+
+/** What was read ahead, which makes room for more. */
+async function* taken({ ahead }: Walk, read: Promise<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const bytes = await read
+  if (ahead !== undefined) ahead.bytes -= bytes.byteLength
+  if (bytes.byteLength > 0) yield bytes
 }
 
 /** All that is below `folder`, a folder before what is in it. */
@@ -150,7 +177,22 @@ async function meet(walk: Walk, folder: Met, name: string): Promise<Met> {
   const path = folder.path === '' ? name : `${folder.path}/${name}`
   entryNames(path)
   const place = join(folder.place, name)
-  return { path, place, stats: await statOf(place, walk.dereference) }
+  const stats = await statOf(place, walk.dereference)
+  return { path, place, stats, read: stats.isFile() ? readAhead(walk, place, stats) : undefined }
+}
+
+/** Begins to read a small file, where there is room for it. A failure is told to who takes the content. */
+function readAhead(
+  { ahead, dereference }: Walk,
+  path: string,
+  { size }: BigIntStats,
+): Promise<Uint8Array> | undefined {
+  const bytes = Number(size)
+  if (ahead === undefined || bytes > SMALL_BYTES || ahead.bytes + bytes > AHEAD_BYTES) return
+  ahead.bytes += bytes
+  const read = readSmallFile({ path, bytes, dereference })
+  read.catch(() => {})
+  return read
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
@@ -169,7 +211,8 @@ function decoded(folder: string, name: Buffer): string {
 
 async function statOf(place: string, dereference: boolean): Promise<BigIntStats> {
   const look = dereference ? stat : lstat
-  const stats = await look(place, { bigint: true }).catch((error: unknown) => {
+  const looking = result<BigIntStats>((back) => look(place, { bigint: true }, back))
+  const stats = await looking.catch((error: unknown) => {
     throw fileError(error, place, 'read')
   })
   if (stats.isFile() || stats.isDirectory()) return stats

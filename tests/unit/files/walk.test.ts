@@ -3,6 +3,7 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readSmallFile } from '../../../src/files/read-small.ts'
 import { type LocalFolder, openLocal } from '../../../src/files/walk.ts'
 import { all, collect, expectCode, plain, run, temporaryFolder, unprivileged } from './fixtures.ts'
 
@@ -132,7 +133,8 @@ describe('links', () => {
   test('that take the place of a file after the walk are not followed', async () => {
     await using at = await temporaryFolder()
     await mkdir(join(at.path, 'set'))
-    await writeFile(join(at.path, 'set/a'), 'a')
+    // Too large to be read ahead.
+    await writeFile(join(at.path, 'set/a'), 'a'.repeat(100_000))
     await writeFile(join(at.path, 'secret'), 's')
     const { entries } = await openFolder(join(at.path, 'set'))
     const work = (async () => {
@@ -142,6 +144,37 @@ describe('links', () => {
       }
     })()
     await expectCode(work, 'UNSUPPORTED_ENTRY', 'set/a')
+  })
+})
+
+describe('small files', () => {
+  test('are read with those beside them, however many there are', async () => {
+    await using at = await temporaryFolder()
+    const names = Array.from({ length: 100 }, (_, index) => `f${100 + index}`)
+    for (const name of names) await writeFile(join(at.path, name), name.repeat(10_000))
+    await writeFile(join(at.path, 'empty'), '')
+    const { entries } = await openFolder(at.path)
+    const found: [string, string][] = []
+    for await (const entry of entries) {
+      if (entry.kind !== 'file') throw new Error('there are files only')
+      found.push([entry.path, (await collect(entry.content)).toString()])
+    }
+    expect(found[0]).toEqual(['empty', ''])
+    expect(found.slice(1)).toEqual(names.map((name) => [name, name.repeat(10_000)]))
+  })
+
+  test('that are not what they were when they were listed are told', async () => {
+    await using at = await temporaryFolder()
+    const path = join(at.path, 'a')
+    await writeFile(path, 'short')
+    const read = (file: string, bytes: number) =>
+      readSmallFile({ path: file, bytes, dereference: false })
+    await expectCode(read(path, 100), 'UPLOAD_INCOMPLETE', path)
+    expect(Buffer.from(await read(path, 3)).toString()).toBe('sho')
+    await symlink('a', join(at.path, 'link'))
+    await expectCode(read(join(at.path, 'link'), 5), 'UNSUPPORTED_ENTRY', 'link')
+    await expectCode(read(at.path, 5), 'UNSUPPORTED_ENTRY', at.path)
+    await expectCode(read(join(at.path, 'gone'), 5), 'FILE_NOT_FOUND', 'gone')
   })
 })
 
