@@ -25,7 +25,7 @@ export type NodeOptions = {
   readonly timeoutMs?: number
   /** What peers sent is stored until it is collected (`cache`, the default), or not (`none`). */
   readonly keepFetched?: 'cache' | 'none'
-  /** Uploads, downloads, imports and pins at a time, 1 to 10,000; more wait in line. Default 10. */
+  /** Uploads, downloads, imports and pins at a time, 1 to 10,000; more wait in line. Default 20. */
   readonly concurrency?: number
   /** A pino logger. Default: silent. */
   readonly logger?: Logger

@@ -1,10 +1,14 @@
 import { hash, randomFillSync } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { Bench } from '../bench.ts'
 import { must } from '../command.ts'
 import { plainEnvironment } from '../environment.ts'
 import { rate } from '../figures.ts'
+import { randomOffset } from '../programs/ranges.ts'
+import type { RandomFile } from '../workspace.ts'
 
 /* What this machine can do at all, with the same bytes in the same minute. */
 
@@ -18,6 +22,7 @@ export async function limits(bench: Bench): Promise<void> {
   figures.add('limits.dd', round, rate(bytes, await dd(bench)))
   figures.add('limits.files', round, rate(bytes, await files(bench)))
   figures.add('limits.read-sha256', round, rate(bytes, await readAndHash(work.file.path)))
+  figures.add('limits.ranges', round, ranges(work.file))
 }
 
 /** Milliseconds to hash `bytes`, one mebibyte after the other. */
@@ -58,6 +63,29 @@ async function files({ work }: Bench): Promise<number> {
   }
   await Promise.all(Array.from({ length: FILES_AT_ONCE }, writeOnAndOn))
   return performance.now() - begun
+}
+
+const SEGMENT_BYTES = 65_536
+const RANGES_MS = 1000
+
+/** What a checked range of 64 KiB takes at the least, so many a second: two segments read, and the CRC-32 of each. */
+function ranges({ path, bytes }: RandomFile): number {
+  const segments = new Uint8Array(2 * SEGMENT_BYTES)
+  const descriptor = openSync(path, 'r')
+  try {
+    const begun = performance.now()
+    let count = 0
+    while (performance.now() - begun < RANGES_MS) {
+      const at = Math.floor(randomOffset(bytes) / SEGMENT_BYTES) * SEGMENT_BYTES
+      readSync(descriptor, segments, 0, segments.byteLength, at)
+      crc32(segments.subarray(0, SEGMENT_BYTES))
+      crc32(segments.subarray(SEGMENT_BYTES))
+      count += 1
+    }
+    return (count * 1000) / (performance.now() - begun)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 async function readAndHash(path: string): Promise<number> {

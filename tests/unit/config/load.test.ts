@@ -55,7 +55,7 @@ describe('what wins', () => {
       cacheBytes: 100 * 1024 ** 2,
       timeoutMs: 60_000,
       keepFetched: 'cache',
-      concurrency: 10,
+      concurrency: 20,
       defaulted: { swarm: true, gateway: true },
       log: 'info',
       daemonUrl: undefined,
