@@ -64,3 +64,36 @@ test('what nothing keeps goes, what is pinned stays, and the room is given back'
   expect(await blockFiles(path)).toBe(4)
   expect((await node.collect()).blocks).toBe(0)
 })
+
+test('takes what is dead while other uploads are always under way', async () => {
+  await using opened = await openNode()
+  const { node } = opened
+  const { cid } = await node.upload(noise(200_000, 21), unpinned)
+  const busy = { now: true }
+  const uploading = Array.from({ length: 3 }, async (_, first) => {
+    for (let seed = 1000 * (first + 1); busy.now; seed += 1) await node.upload(noise(500, seed))
+  })
+  const { blocks } = await node.collect()
+  busy.now = false
+  await Promise.all(uploading)
+  expect(blocks).toBe(1)
+  expect(await isThere(node, cid)).toBe(false)
+})
+
+test('a node that closes ends it; what is kept is whole, and the next one takes the rest', async () => {
+  await using opened = await openNode()
+  const { node, path } = opened
+  const { cid: kept } = await node.upload(noise(MIB, 31))
+  for (let seed = 0; seed < 300; seed += 1) await node.upload(noise(70, 5000 + seed), unpinned)
+  const collecting = node.collect().catch((error: unknown) => error)
+  await node.close()
+  const ended = await collecting
+  await expect(node.collect()).rejects.toMatchObject({ code: 'NODE_CLOSED' })
+  await using next = await createStorageNode({ dataDir: path })
+  const { blocks } = await next.collect()
+  const taken = ended instanceof Error ? 0 : (ended as { blocks: number }).blocks
+  if (ended instanceof Error) expect(ended).toMatchObject({ code: 'NODE_CLOSED' })
+  else expect(taken + blocks).toBe(300)
+  expect((await next.download(kept).bytes()).byteLength).toBe(MIB)
+  expect((await next.status()).blocks).toBe(1)
+})

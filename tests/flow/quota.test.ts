@@ -160,3 +160,24 @@ test('a floor of free space that the disk does not have refuses uploads, not rea
   expect(String((error as { hint?: string }).hint)).toContain('PRSM_STORAGE_RESERVE')
   expect(await full.download(cid).bytes()).toHaveLength(5)
 })
+
+test('a limit below what is stored: all is read, nothing more is taken, and what is let go makes room', async () => {
+  await using opened = await openNode()
+  const content = [noise(20 * MIB, 91), noise(5 * MIB, 92)] as const
+  const [large, small] = [
+    await opened.node.upload(content[0]),
+    await opened.node.upload(content[1]),
+  ]
+  await opened.node.close()
+  await using node = await createStorageNode({
+    ...{ dataDir: opened.path, storageReserveBytes: 0, storageMaxBytes: 12 * MIB },
+  })
+  const refused = await node.upload(noise(MIB, 93)).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: 'STORAGE_FULL', hint: expect.stringMatching(/unpin/) })
+  expect(Buffer.compare(await node.download(large.cid).bytes(), content[0])).toBe(0)
+  await node.unpin(large.cid)
+  await node.collect()
+  await node.upload(noise(MIB, 93))
+  expect(Buffer.compare(await node.download(small.cid).bytes(), content[1])).toBe(0)
+  expect(du(opened.path)).toBeLessThan(12 * MIB)
+})
