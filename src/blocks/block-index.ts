@@ -42,12 +42,7 @@ const find = statement<[Uint8Array], BlockRow>(
 const findNamed = statement<[Uint8Array], { id: number; epoch: number }>(
   'SELECT id, epoch FROM block WHERE multihash = ?',
 )
-const findById = statement<[number], Omit<BlockRow, 'id' | 'segments'>>(
-  'SELECT place, size, epoch, directory FROM block WHERE id = ?',
-)
-const readInline = statement<[number], { bytes: Uint8Array }>(
-  'SELECT bytes FROM inline WHERE id = ?',
-)
+const findEpoch = statement<[number], { epoch: number }>('SELECT epoch FROM block WHERE id = ?')
 type Stored = [
   place: number,
   size: number,
@@ -121,7 +116,6 @@ const page = statement<[number, number], { id: number; multihash: Uint8Array }>(
 
 export const blockIndex = {
   find: (db: Connection, multihash: Uint8Array) => find.get(db, multihash),
-  inlineBytes: (db: Connection, id: number) => readInline.get(db, id)?.bytes,
   hasLinks: (db: Connection, id: number, codec: number) =>
     findLinks.get(db, id, codec) !== undefined,
   links: (db: Connection, id: number, codec: number) => findLinks.get(db, id, codec)?.children,
@@ -199,8 +193,9 @@ function commitAgain(db: Connection, multihash: Uint8Array, stored: Stored): Com
   if (before === undefined) throw new Error('a block that could not be inserted has no row')
   storeAgain.run(db, ...stored, before.id)
   const [place, size] = stored
-  if (before.place === ABSENT) return { id: before.id, added: tallyOf(place, size) }
-  return { id: before.id, added: replaced(db, before, place) }
+  dropDamaged.run(db, before.id)
+  const isAbsent = before.place === ABSENT
+  return { id: before.id, added: isAbsent ? tallyOf(place, size) : replaced(db, before, place) }
 }
 
 /** Blocks, their bytes, and the bytes their files take on the disk. */
@@ -241,7 +236,6 @@ function replaced(db: Connection, before: BlockRow, place: number): Tally {
   const isFile = Number(place === FILE)
   const wasFile = Number(before.place === FILE)
   const fileBytes = (isFile - wasFile) * fileBytesOf(before.size)
-  dropDamaged.run(db, before.id)
   return { blocks: 0, bytes: 0, fileBytes }
 }
 
@@ -283,6 +277,7 @@ export function removeDead(db: Connection, row: DeadRow, { floor, named }: Dead)
   const { changes } = (stays ? makeDeadAbsent : dropDead).run(db, id, floor, place, directory)
   if (changes === 0) return false
   if (place === INLINE) dropInline.run(db, id)
+  if (stays) dropDamaged.run(db, id)
   return true
 }
 
@@ -293,6 +288,6 @@ export function dropLostDamage(db: Connection): void {
 
 /** Forgets what a dead block names; it has to be read again for that, should it live after all. */
 export function dropDeadLinks(db: Connection, id: number, floor: number): void {
-  const now = findById.get(db, id)
+  const now = findEpoch.get(db, id)
   if (now !== undefined && now.epoch < floor) dropLinks.run(db, id)
 }

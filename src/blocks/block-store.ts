@@ -141,7 +141,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
       await using lease = this.lease()
       await this.#relink(cid, lease)
     }
-    const floor = await this.#generations.begin(limits.collectionPatienceMs)
+    const floor = await this.#generations.begin(limits.collectionPatienceMs, signal)
     throwIfCancelled(signal)
     const epoch = this.#generations.current
     // After the epoch began: whatever has a higher id is of it.

@@ -115,9 +115,9 @@ export class Collecting implements HoldListener {
     for (let after: number | undefined = 0; after !== undefined && freed(tally) < bytes; ) {
       await this.#ready()
       const page: IdPage<DeadRow> = await this.#ask('dead', after)
-      const rows = enough(page.rows, bytes - freed(tally))
+      const rows = enough(page.rows, tally, bytes)
       tally = add(tally, dryRun ? rows : await this.#takeAll(rows))
-      after = page.after
+      after = rows.length < page.rows.length ? rows.at(-1)?.id : page.after
     }
     if (!dryRun) await this.#init.db.write(dropLostDamage)
     return tally
@@ -169,14 +169,11 @@ export class Collecting implements HoldListener {
    * to. What the links that stay name keeps its row.
    */
   async #forgetLinks(): Promise<void> {
-    const { db, floor } = this.#init
+    const { db } = this.#init
     for (let after: number | undefined = 0; after !== undefined; ) {
       const page: IdPage<number> = await this.#ask('deadParents', after)
       for (const ids of batches(page.rows)) {
-        await this.#ready()
-        await db.write((writer) => {
-          for (const id of ids) if (this.#isDead(id)) dropDeadLinks(writer, id, floor)
-        })
+        while (!(await this.#forgetLinksOf(ids))) await this.#ready()
       }
       after = page.after
     }
@@ -185,6 +182,17 @@ export class Collecting implements HoldListener {
       throwIfCancelled(this.#init.signal)
       after = (await db.ask('named', { ...names, after })).after
     }
+  }
+
+  /** False when something is held that is not marked yet: then it has to be looked at again. */
+  async #forgetLinksOf(ids: readonly number[]): Promise<boolean> {
+    await this.#ready()
+    const { db, floor } = this.#init
+    return db.write((writer) => {
+      if (!this.#isCaughtUp) return false
+      for (const id of ids) if (this.#isDead(id)) dropDeadLinks(writer, id, floor)
+      return true
+    })
   }
 
   #ask(name: 'dead', after: number): Promise<IdPage<DeadRow>>
@@ -251,12 +259,12 @@ function batches<T>(rows: readonly T[]): readonly (readonly T[])[] {
   return Array.from({ length: count }, (_, at) => rows.slice(at * BATCH, (at + 1) * BATCH))
 }
 
-/** As many of the rows as free so many bytes. */
-function enough(rows: readonly DeadRow[], bytes: number): readonly DeadRow[] {
-  let freeing = 0
+/** As many of the rows as free so many bytes with what was taken before. */
+function enough(rows: readonly DeadRow[], before: Tally, bytes: number): readonly DeadRow[] {
+  let tally = before
   const last = rows.findIndex((row) => {
-    freeing += freed(add(EMPTY, [row]))
-    return freeing >= bytes
+    tally = add(tally, [row])
+    return freed(tally) >= bytes
   })
   return last === -1 ? rows : rows.slice(0, last + 1)
 }

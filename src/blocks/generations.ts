@@ -35,15 +35,16 @@ export class Generations {
 
   /**
    * Begins the next epoch. Blocks of epochs below what it gives are nobody's who writes. Leases that are
-   * open hold it down: they are waited for, so many milliseconds at most.
+   * open hold it down: they are waited for, so many milliseconds at most, or until `signal` aborts.
    */
-  async begin(patienceMs: number): Promise<number> {
+  async begin(patienceMs: number, signal?: AbortSignal): Promise<number> {
     this.#current += 1
     if (this.#lowest() < this.#current) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#settled = resolve
       const timer = setTimeout(resolve, patienceMs)
-      await promise
+      signal?.addEventListener('abort', () => resolve(), { once: true })
+      if (!signal?.aborted) await promise
       clearTimeout(timer)
       this.#settled = undefined
     }

@@ -218,20 +218,32 @@ export class Intake {
   /** A write, with where the next start has to look for files without a row. `batch` has its rows with it. */
   async #write<T>(job: (writer: Connection) => T, batch: readonly Pending[] = []): Promise<T> {
     try {
-      const done = await this.#db.write((writer) => {
-        const value = job(writer)
-        const unclean = this.#lowestUnclean(batch)
-        if (unclean !== this.#unclean) setMeta(writer, 'unclean_directory', unclean)
-        // Now, not when it is synced: the next job of the same transaction compares with it.
-        this.#unclean = unclean
-        return { value }
-      })
+      const done = await this.#db.write((writer) => ({ value: this.#inJob(writer, job, batch) }))
       return done.value
     } catch (error) {
-      this.#unclean = UNKNOWN
-      this.#ids.forget()
+      this.#forget()
       throw error
     }
+  }
+
+  /** Undone, a job must leave nothing behind: the next one of the same transaction comes at once. */
+  #inJob<T>(writer: Connection, job: (writer: Connection) => T, batch: readonly Pending[]): T {
+    try {
+      const value = job(writer)
+      const unclean = this.#lowestUnclean(batch)
+      if (unclean !== this.#unclean) setMeta(writer, 'unclean_directory', unclean)
+      // Now, not when it is synced: the next job compares with it.
+      this.#unclean = unclean
+      return value
+    } catch (error) {
+      this.#forget()
+      throw error
+    }
+  }
+
+  #forget(): void {
+    this.#unclean = UNKNOWN
+    this.#ids.forget()
   }
 
   /** No directory below this one can have a file without a row. */

@@ -62,10 +62,6 @@ export class OpenFiles implements AsyncDisposable {
     this.#most = most
   }
 
-  has(key: string): boolean {
-    return this.#kept.has(key)
-  }
-
   /** The kept file of a block, if there is one; it is then the last used. */
   find(key: string): BlockFile | undefined {
     const found = this.#kept.get(key)

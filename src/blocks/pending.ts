@@ -72,7 +72,7 @@ export class Pending {
 
   /** Of a file: the system has its bytes, and the buffer is free. */
   get copied(): Promise<void> {
-    return this.#copied?.promise ?? this.durable
+    return this.#copied?.promise ?? DONE
   }
 
   setCopied(): void {

@@ -67,7 +67,10 @@ export type DownloadOptions = {
   readonly offset?: number
   /** Bytes wanted; clipped at the end of the file. Default: all. */
   readonly length?: number
-  /** Each chunk is the caller's only until he asks for the next one: spares memory where chunks are passed on. */
+  /**
+   * Each chunk is the caller's only until he asks for the next one, then its memory goes to the next who
+   * reads with this: spares memory where chunks are passed on, and must not be kept or written to later.
+   */
   readonly reuseBuffers?: boolean
   /** Ask no peer: what is not stored here is CONTENT_NOT_FOUND at once. */
   readonly offline?: boolean

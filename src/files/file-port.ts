@@ -97,8 +97,8 @@ class DescriptorFile implements OpenFile {
 
   async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
     await this.#counter.enter('write', this.#path)
-    const descriptor = this.#descriptor
-    const { sum } = await this.#threads.run({ kind: 'write', descriptor, position, bytes })
+    const work = { kind: 'write', descriptor: this.#descriptor, position } as const
+    const { sum } = await this.#threads.run({ ...work, bytes: ownMemory(bytes) })
     return Buffer.from(sum, 'latin1')
   }
 
@@ -130,6 +130,12 @@ class DescriptorFile implements OpenFile {
     await this.#counter.enter('close', this.#path)
     await done((callback) => fs.close(this.#descriptor, callback))
   }
+}
+
+/** A view of larger memory takes all of that to the thread, unless it is shared. */
+function ownMemory(bytes: Uint8Array): Uint8Array {
+  const isWhole = bytes.byteLength === bytes.buffer.byteLength
+  return isWhole || bytes.buffer instanceof SharedArrayBuffer ? bytes : Uint8Array.from(bytes)
 }
 
 class NodeFilePort implements FilePort {

@@ -105,7 +105,10 @@ class Thread {
       name: 'prsm-files',
       execArgv: [],
     })
-    this.#worker.on('message', (replies: readonly Reply[]) => this.#settle(replies))
+    this.#worker.on('message', (replies: readonly Reply[]) => {
+      this.answered = true
+      this.#settle(replies)
+    })
     this.#worker.on('error', (cause) => this.#fail(cause))
     this.#worker.on('exit', () => this.#fail(undefined))
   }
@@ -139,12 +142,29 @@ class Thread {
   readonly #send = (): void => {
     const jobs = this.#outbox
     this.#outbox = []
+    try {
+      this.#post(jobs)
+    } catch {
+      for (const job of jobs) this.#postAlone(job)
+    }
+  }
+
+  #post(jobs: readonly Job[]): void {
     const moved = jobs.flatMap(({ kind, bytes }) => (kind === 'read' ? [bytes.buffer] : []))
     this.#worker.postMessage(jobs, moved as ArrayBuffer[])
   }
 
+  /** One that cannot be sent, because its memory is another's, too, is none of the others' business. */
+  #postAlone(job: Job): void {
+    try {
+      this.#post([job])
+    } catch (cause) {
+      const { message } = cause as Error
+      this.#settle([{ id: job.id, failure: { code: undefined, message } }])
+    }
+  }
+
   #settle(replies: readonly Reply[]): void {
-    this.answered = true
     for (const reply of replies) {
       const waiting = this.#waiting.get(reply.id)
       if (waiting === undefined) continue

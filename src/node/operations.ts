@@ -18,6 +18,9 @@ export type Iteration<T> = {
   readonly given?: (item: T, place: Place) => T
 }
 
+/** Of an iteration that waits in line: what takes it out of it. */
+type Line = { stop: AbortController | undefined }
+
 /** What the operations of a node have in common: they are counted, may need a place, and end when the node closes. */
 export class Operations {
   readonly #init: OperationsInit
@@ -81,11 +84,41 @@ export class Operations {
     })
   }
 
-  /** Counts an iteration as one operation, with the bytes it gave, and ends it when the node closes. */
-  async *iterate<T>(
+  /**
+   * Counts an iteration as one operation, with the bytes it gave, and ends it when the node closes. A
+   * consumer who stops while it waits in line leaves it.
+   */
+  iterate<T>(
     operation: Operation,
     items: AsyncIterable<T>,
-    { signal, bytesOf, given }: Iteration<T> = {},
+    options: Iteration<T> = {},
+  ): AsyncGenerator<T> {
+    const line: Line = { stop: undefined }
+    const given = this.#iterate(operation, items, { ...options, line })
+    const leave = (): void => line.stop?.abort(STOPPED)
+    return {
+      next: () => given.next(),
+      return: (value) => {
+        leave()
+        return given.return(value)
+      },
+      throw: (error) => {
+        leave()
+        return given.throw(error)
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+      async [Symbol.asyncDispose]() {
+        await this.return(undefined)
+      },
+    }
+  }
+
+  async *#iterate<T>(
+    operation: Operation,
+    items: AsyncIterable<T>,
+    { signal, bytesOf, given, line }: Iteration<T> & { readonly line: Line },
   ): AsyncGenerator<T> {
     const { metrics } = this.#init
     const end = beginOperation(metrics, operation)
@@ -93,7 +126,7 @@ export class Operations {
     let place: Place | undefined
     try {
       this.assertOpen()
-      if (signal !== undefined) place = await this.#enter(signal)
+      if (signal !== undefined) place = await this.#enterLine(signal, line)
       for await (const item of items) {
         bytes += bytesOf?.(item) ?? 0
         place?.moved()
@@ -102,6 +135,7 @@ export class Operations {
       }
       end()
     } catch (error) {
+      if (line.stop?.signal.aborted) return
       const known = this.#known(error)
       end(known)
       throw known
@@ -112,9 +146,22 @@ export class Operations {
     }
   }
 
+  /** A place at once, or one that is waited for until the consumer stops. */
+  async #enterLine(signal: AbortSignal, line: Line): Promise<Place> {
+    const place = this.#init.scheduler.enterNow()
+    if (place !== undefined) return place
+    line.stop = new AbortController()
+    const both = this.#isOnlyClosing(signal) ? [] : [signal]
+    return this.#enter(AbortSignal.any([...both, line.stop.signal]))
+  }
+
   /** `close` dismisses the line: a thousand that wait need no thousand listeners on the one signal. */
   #enter(signal: AbortSignal | undefined): Place | Promise<Place> {
-    return this.#init.scheduler.enter(signal === this.#closing.signal ? undefined : signal)
+    return this.#init.scheduler.enter(this.#isOnlyClosing(signal) ? undefined : signal)
+  }
+
+  #isOnlyClosing(signal: AbortSignal | undefined): boolean {
+    return signal === this.#closing.signal
   }
 
   /** What an operation failed with, as one of ours: what the closing of the node cut short says so. */

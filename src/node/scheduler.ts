@@ -49,9 +49,14 @@ export class Scheduler {
     return this.#line.size
   }
 
+  /** A place, where one is free. */
+  enterNow(): Place | undefined {
+    return this.#counted < this.#concurrency ? this.#take() : undefined
+  }
+
   /** A place: at once where one is free, else when its turn has come. Throws CANCELLED while it waits. */
   enter(signal?: AbortSignal): Place | Promise<Place> {
-    return this.#counted < this.#concurrency ? this.#take() : this.#wait(signal)
+    return this.enterNow() ?? this.#wait(signal)
   }
 
   /** Ends the waiting of all in line with `error`. */

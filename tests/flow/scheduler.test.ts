@@ -207,3 +207,18 @@ async function* entries() {
   const content = noise(6 * MIB, 7)
   yield { kind: 'file', path: 'a', size: content.length, content: inPieces(content, MIB) } as const
 }
+
+it('a reader who stops while he waits in line leaves it at once', async () => {
+  await using node = await open()
+  const { cid } = await node.upload(whole)
+  const first = gated('a')
+  const running = node.upload(first.content)
+  const chunks = node.download(cid)[Symbol.asyncIterator]()
+  const next = chunks.next()
+  expect(await figures(node)).toEqual({ running: 1, waiting: 1 })
+  await chunks.return?.()
+  expect(await next).toMatchObject({ done: true })
+  expect(await figures(node)).toEqual({ running: 1, waiting: 0 })
+  first.open()
+  await running
+})

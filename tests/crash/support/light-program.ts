@@ -5,7 +5,7 @@ import { repository } from '../../support/command.ts'
 
 const PROGRAM = join(import.meta.dirname, '../programs/live-until-killed.ts')
 /** The threads of a node, which it starts from beside itself. */
-const THREADS = ['db/database-worker.ts', 'uploads/hasher-thread.ts']
+const THREADS = ['db/database-worker.ts', 'files/summing-thread.ts', 'uploads/hasher-thread.ts']
 const NOT_BUNDLED = ['better-sqlite3', 'helia', 'libp2p', '@helia/*', '@libp2p/*', '@chainsafe/*']
 
 /**

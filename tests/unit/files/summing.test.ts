@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { checksums } from '../../../src/core/checksums.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'
@@ -170,3 +172,70 @@ function shared(bytes: Uint8Array): Uint8Array {
   copy.set(bytes)
   return copy
 }
+
+it('memory that cannot be moved is told, and those beside it are read', async () => {
+  await using folder = await temporaryFolder()
+  await using files = createFilePort()
+  const path = join(folder.path, 'file')
+  await writeFile(path, content)
+  const file = await files.open(path, 'r')
+  const twice = memory(10)
+  const read = (buffer: Uint8Array<ArrayBuffer>) =>
+    file.readSummed('crc32', { buffer, position: 0 })
+  const results = await Promise.allSettled([read(twice), read(twice), read(memory(20))])
+  expect(results[1]).toMatchObject({ status: 'rejected' })
+  expect(results[2]).toMatchObject({ status: 'fulfilled' })
+  await file.close()
+})
+
+it('a view of larger memory is written as it is', async () => {
+  await using folder = await temporaryFolder()
+  await using files = createFilePort()
+  const path = join(folder.path, 'file')
+  const file = await files.open(path, 'wx')
+  const view = content.subarray(1000, 200_000)
+  expect(Buffer.compare(await file.writeSummed(view, 0), checksums(view))).toBe(0)
+  await file.close()
+  expect(Buffer.compare(await readFile(path), view)).toBe(0)
+})
+
+it('what is asked for in one turn is answered as it is done, not when all is', async () => {
+  await using folder = await temporaryFolder()
+  await using files = createFilePort()
+  const path = join(folder.path, 'file')
+  await writeFile(path, content)
+  const file = await files.open(path, 'r')
+  await file.readSummed('crc32', { buffer: memory(10), position: 0 })
+  const answers: number[] = []
+  const turns: number[] = []
+  let turn = 0
+  const ticking = setInterval(() => {
+    turn += 1
+  }, 0)
+  await Promise.all(
+    Array.from({ length: 40 }, async (_, index) => {
+      await file.readSummed('sha256', { buffer: memory(900_000), position: 0 })
+      answers.push(index)
+      turns.push(turn)
+    }),
+  )
+  clearInterval(ticking)
+  expect(answers).toHaveLength(40)
+  expect(new Set(turns).size).toBeGreaterThan(3)
+  await file.close()
+})
+
+it('a process that has read ends by itself', async () => {
+  const port = new URL('../../../src/files/file-port.ts', import.meta.url).href
+  const program = `
+    const { createFilePort } = await import(${JSON.stringify(port)})
+    const file = await createFilePort().open(${JSON.stringify(import.meta.filename)}, 'r')
+    const read = await file.readSummed('crc32', { buffer: new Uint8Array(10), position: 0 })
+    console.log(read.bytes.byteLength)`
+  const begun = performance.now()
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...['--input-type=module', '--eval', program],
+  ])
+  expect(stdout.trim()).toBe('10')
+  expect(performance.now() - begun).toBeLessThan(9_000)
+})

@@ -60,3 +60,12 @@ it('reads ranges right, whatever stood in the buffer before', async () => {
     expect(Buffer.compare(Buffer.concat(parts), content.subarray(offset, offset + length))).toBe(0)
   }
 })
+
+it('keeps no more than one reader reads ahead', () => {
+  const buffers = new BlockBuffers()
+  const many = Array.from({ length: 20 }, () => buffers.take(1024 * 1024))
+  for (const buffer of many) buffers.give(buffer)
+  const again = Array.from({ length: 20 }, () => buffers.take(1024 * 1024))
+  const known = new Set(many.map(({ buffer }) => buffer))
+  expect(again.filter(({ buffer }) => known.has(buffer))).toHaveLength(8)
+})

@@ -1,0 +1,138 @@
+import { writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { blockIndex } from '../../../src/blocks/block-index.ts'
+import type { Connection, Database } from '../../../src/db/database.ts'
+import { unpackLinks } from '../../../src/db/packed-links.ts'
+import { blockFiles, openStore, temporaryFolder } from '../../support/block-store.ts'
+import { leaf, parent, putAll, store } from './dags.ts'
+
+/** Calls `before` when the next job of the queue has its turn, or throws after it. */
+function atNextJob(db: Database, around: (run: () => unknown) => unknown): void {
+  const write = db.write.bind(db) as (job: (writer: Connection) => unknown) => Promise<unknown>
+  const patched = (job: (writer: Connection) => unknown) => {
+    Object.assign(db, { write })
+    return write((writer) => around(() => job(writer)))
+  }
+  Object.assign(db, { write: patched })
+}
+
+const count = ({ reader }: Database, table: string): number =>
+  Number(reader.prepare(`SELECT count(*) FROM ${table}`).pluck().get())
+
+test('a reader that comes while links are forgotten: they are gone all the same', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks, db } = opened
+  const [child, other] = [leaf(1), leaf(2)]
+  await store(blocks, child, parent(child), other)
+  await using collecting = await blocks.collecting()
+  await collecting.caughtUp()
+  atNextJob(db, (run) => {
+    blocks.hold(other.cid)
+    return run()
+  })
+  expect((await collecting.sweep({})).blocks).toBe(2)
+  expect(blocks.has(other.cid)).toBe(true)
+  expect(count(db, 'links')).toBe(0)
+})
+
+test('damage of a block that died, and whose row stays, is forgotten with it', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks, db } = opened
+  const child = leaf(1, 100_000)
+  const named = parent(child)
+  await store(blocks, child, named)
+  for (const path of await blockFiles(folder.path)) await writeFile(path, Buffer.alloc(100_000))
+  await expect(blocks.get(child.cid)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' })
+  await db.write(() => {})
+  {
+    await using collecting = await blocks.collecting()
+    await collecting.caughtUp()
+    // Of the new epoch now: the row of the child stays for it.
+    await store(blocks, named)
+    // The collection ends before it has looked for what it lost.
+    await collecting.sweep({ bytes: 1 })
+  }
+  expect(blocks.has(child.cid)).toBe(false)
+  expect(count(db, 'damaged')).toBe(0)
+  await using lease = blocks.lease()
+  await putAll(lease, [child])
+  const row = blockIndex.find(db.reader, child.cid.multihash.bytes)
+  expect(row && blockIndex.isDamaged(db.reader, row.id)).toBe(false)
+  expect(await blocks.missingBelow(named.cid, { lease, atMost: 5 })).toEqual([])
+})
+
+test('marks of damage of blocks that are gone go at the end', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks, db } = opened
+  const [dead, young] = [leaf(1, 100_000), leaf(2)]
+  await store(blocks, dead, young)
+  for (const path of await blockFiles(folder.path)) await writeFile(path, Buffer.alloc(100_000))
+  await expect(blocks.get(dead.cid)).rejects.toMatchObject({ code: 'BLOCK_CORRUPT' })
+  await using collecting = await blocks.collecting()
+  await collecting.caughtUp()
+  expect((await collecting.sweep({})).blocks).toBe(2)
+  expect(count(db, 'damaged')).toBe(0)
+})
+
+test('as much is freed as was asked for, of large and small blocks in any order', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks } = opened
+  for (let i = 0; i < 20; i++) await store(blocks, leaf(i, 60_000), leaf(100 + i, 65_537))
+  await using collecting = await blocks.collecting()
+  await collecting.caughtUp()
+  const { bytes, fileBytes } = await collecting.sweep({ bytes: 1_037_000 })
+  expect(Math.max(bytes, fileBytes)).toBeGreaterThanOrEqual(1_037_000)
+  expect(Math.max(bytes, fileBytes)).toBeLessThan(1_200_000)
+})
+
+test('a commit that is undone leaves no ids to the next one of the same transaction', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks, db } = opened
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    const first = attempt * 1000
+    const leaves = Array.from({ length: 420 }, (_, index) => leaf(10_000 + first + index, 40))
+    const [undone, kept] = [parent(...leaves), parent(leaf(5 + first, 40), ...leaves)]
+    await using one = blocks.lease()
+    await using two = blocks.lease()
+    atNextJob(db, (run) => {
+      run()
+      throw new Error('undone')
+    })
+    await Promise.all([one.put(undone.cid, undone.bytes), two.put(kept.cid, kept.bytes)])
+    await Promise.allSettled([one.sync(), two.sync()])
+    const rows = db.reader.prepare('SELECT id, multihash FROM block').all() as Row[]
+    const byId = new Map(rows.map(({ id, multihash }) => [id, hexOf(multihash)]))
+    const names = namesOf(db, kept.cid.multihash.bytes).map((id) => byId.get(id))
+    expect(names.slice(1)).toEqual(leaves.map(({ cid }) => hexOf(cid.multihash.bytes)))
+  }
+})
+
+type Row = { readonly id: number; readonly multihash: Uint8Array }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+function namesOf({ reader }: Database, multihash: Uint8Array): readonly number[] {
+  const sql = 'SELECT children FROM links JOIN block ON block.id = parent WHERE multihash = ?'
+  const children = reader.prepare(sql).pluck().get(multihash) as Uint8Array
+  return [...unpackLinks(children)].map(({ child }) => child)
+}
+
+test('leases that are to be durable during a commit share the next one', async () => {
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const { store: blocks, db } = opened
+  let jobs = 0
+  const write = db.write.bind(db) as (job: (writer: Connection) => unknown) => Promise<unknown>
+  const counted = (job: (writer: Connection) => unknown) => {
+    jobs += 1
+    return write(job)
+  }
+  Object.assign(db, { write: counted })
+  await Promise.all(Array.from({ length: 50 }, (_, index) => store(blocks, leaf(900 + index))))
+  expect(jobs).toBeLessThan(10)
+})
