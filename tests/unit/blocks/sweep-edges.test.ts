@@ -105,14 +105,17 @@ test('a commit that is undone leaves no ids to the next one of the same transact
   await using folder = await temporaryFolder()
   await using opened = await openStore({ folder: folder.path })
   const { store: blocks, db } = opened
-  for (let attempt = 0; attempt < 6; attempt += 1) {
+  await db.write((writer) => {
+    writer.exec(REFUSAL)
+  })
+  for (let attempt = 0; attempt < 12; attempt += 1) {
     const first = attempt * 1000
     const leaves = Array.from({ length: 420 }, (_, index) => leaf(10_000 + first + index, 40))
     const [undone, kept] = [parent(...leaves), parent(leaf(5 + first, 40), ...leaves)]
     await using one = blocks.lease()
     await using two = blocks.lease()
     await db.write((writer) => {
-      writer.exec(refusal(undone.cid.multihash.bytes))
+      writer.prepare('INSERT INTO temp.refused VALUES (?)').run(undone.cid.multihash.bytes)
     })
     await Promise.all([one.put(undone.cid, undone.bytes), two.put(kept.cid, kept.bytes)])
     const [refused, taken] = await Promise.allSettled([one.sync(), two.sync()])
@@ -124,13 +127,11 @@ test('a commit that is undone leaves no ids to the next one of the same transact
   }
 })
 
-/** What undoes the commit of a block by an error of its last statement, which leaves the transaction alive. */
-function refusal(multihash: Uint8Array): string {
-  return `DROP TRIGGER IF EXISTS refuse;
-    CREATE TEMP TRIGGER refuse BEFORE INSERT ON links
-    WHEN NEW.parent = (SELECT id FROM block WHERE multihash = x'${hexOf(multihash)}')
-    BEGIN SELECT RAISE(ABORT, 'undone'); END`
-}
+/** Undoes the commit of some blocks by an error of its last statement, which leaves the transaction alive. */
+const REFUSAL = `CREATE TEMP TABLE refused (multihash BLOB PRIMARY KEY);
+  CREATE TEMP TRIGGER refuse BEFORE INSERT ON links
+  WHEN (SELECT multihash FROM block WHERE id = NEW.parent) IN (SELECT multihash FROM refused)
+  BEGIN SELECT RAISE(ABORT, 'undone'); END`
 
 type Row = { readonly id: number; readonly multihash: Uint8Array }
 
