@@ -1,6 +1,4 @@
-import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
-import { RAW } from '../core/cid.ts'
+import type { CID } from 'multiformats/cid'
 import type { Connection, Database } from '../db/database.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
 import {
@@ -15,7 +13,6 @@ import {
 import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
 import { KnownIds } from './known-ids.ts'
-import { keyOf } from './multihash.ts'
 import { commitWeight, Pending } from './pending.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
@@ -307,9 +304,8 @@ export class Intake {
 type Dying = { readonly key: string; readonly entry: Pending; readonly row: DeadRow }
 
 function toDying(row: DeadRow): Dying {
-  const cid = CID.createV1(RAW, Digest.decode(row.multihash))
-  const key = keyOf(cid)
-  const entry = new Pending({ cid, key, size: 0, deleting: true })
+  const { key } = row
+  const entry = new Pending({ key, size: 0, deleting: true })
   entry.directory = row.directory ?? undefined
   return { key, entry, row }
 }

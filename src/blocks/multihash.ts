@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 
 const IDENTITY = 0x00
@@ -18,6 +20,11 @@ export function keyOf(cid: CID): string {
 /** The key of a block whose multihash is known. */
 export function keyOfMultihash(multihash: Uint8Array): string {
   return bufferOf(multihash).toString('latin1')
+}
+
+/** The CID of a key, as raw: the key has only the multihash. */
+export function cidOfKey(key: string): CID {
+  return CID.createV1(RAW, Digest.decode(Buffer.from(key, 'latin1')))
 }
 
 /** The block itself, when the CID carries it (identity multihash), else undefined. */

@@ -1,11 +1,13 @@
 import type { CID } from 'multiformats/cid'
 import type { BlockWrite } from './block-index.ts'
+import { cidOfKey } from './multihash.ts'
 
 /** How a block's way ended: with nothing, or with what it failed with. */
 export type Settled = { readonly error: unknown } | undefined
 
 export type PendingInit = {
-  readonly cid: CID
+  /** Default: that of the key, as raw. */
+  readonly cid?: CID
   readonly key: string
   readonly size: number
   /** With these and no `content` yet it becomes a file. */
@@ -25,7 +27,6 @@ const DONE = Promise.resolve()
  * that put or met it hears of its end. Promises are made for who asks: most small blocks need none.
  */
 export class Pending {
-  readonly cid: CID
   readonly key: string
   readonly size: number
   /** The block, until its file holds it. Undefined when only the row of a stored block changes. */
@@ -43,6 +44,7 @@ export class Pending {
   taken = false
   /** The bytes are where they belong and, in a file, synced. */
   written: Promise<void> = DONE
+  #cid: CID | undefined
   readonly #copied: PromiseWithResolvers<void> | undefined
   #links: Links = NO_LINKS
   #listeners: ((settled: Settled) => void)[] = []
@@ -50,7 +52,7 @@ export class Pending {
   #durable: Promise<void> | undefined
 
   constructor({ cid, key, size, bytes, content, replaces, deleting = false }: PendingInit) {
-    this.cid = cid
+    this.#cid = cid
     this.key = key
     this.size = size
     this.bytes = bytes
@@ -59,6 +61,11 @@ export class Pending {
     this.deleting = deleting
     this.inFile = bytes !== undefined && content === undefined
     this.#copied = this.inFile ? Promise.withResolvers<void>() : undefined
+  }
+
+  get cid(): CID {
+    this.#cid ??= cidOfKey(this.key)
+    return this.#cid
   }
 
   get links(): Links {

@@ -13,7 +13,8 @@ const ROWS = 2_000
 /** A block that nothing marked, as its row is. */
 export type DeadRow = {
   readonly id: number
-  readonly multihash: Uint8Array
+  /** Its multihash as latin1 text: as bytes a million of them would be a million pieces of memory. */
+  readonly key: string
   readonly place: number
   readonly size: number
   readonly directory: number | null
@@ -28,7 +29,8 @@ const rootPage = statement<[string, number], RootRow>(
   'SELECT cid, max(mode) AS mode FROM root WHERE cid > ? GROUP BY cid ORDER BY cid LIMIT ?',
 )
 const maxId = statement<[], { id: number | null }>('SELECT max(id) AS id FROM block')
-const page = statement<[number, number], DeadRow & { epoch: number }>(
+type StoredRow = Omit<DeadRow, 'key'> & { readonly multihash: Uint8Array; readonly epoch: number }
+const page = statement<[number, number], StoredRow>(
   'SELECT id, multihash, place, size, directory, epoch FROM block WHERE id > ? ORDER BY id LIMIT ?',
 )
 const parentPage = statement<[number, number], { id: number; epoch: number }>(
@@ -134,10 +136,17 @@ export const sweepQueries = {
   },
 
   /** Blocks that nothing marked, of epochs below `floor`: those that are stored, and rows that only links name. */
-  dead: (db: Connection, input: Dead): IdPage<DeadRow> => scan(page, db, input),
+  dead(db: Connection, input: Dead): IdPage<DeadRow> {
+    const { rows, after } = scan(page, db, input)
+    return { rows: rows.map(toDead), after }
+  },
 } as const
 
 type Named = { readonly named: SharedArrayBuffer; readonly after: readonly [number, number] }
+
+function toDead({ id, multihash, place, size, directory }: StoredRow): DeadRow {
+  return { id, key: Buffer.from(multihash).toString('latin1'), place, size, directory }
+}
 
 type Scanned = { readonly id: number; readonly epoch: number }
 

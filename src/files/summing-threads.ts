@@ -102,8 +102,9 @@ class Thread {
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     // A host's flags (`--input-type`, `--eval`) are not for this file.
     this.#worker = new Worker(new URL(`./summing-thread${extension}`, import.meta.url), {
-      name: 'prsm-files',
-      execArgv: [],
+      ...{ name: 'prsm-files', execArgv: [] },
+      // It makes a few small objects a job; four threads must not have 48 MB of them each.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     })
     this.#worker.on('message', (replies: readonly Reply[]) => {
       this.answered = true

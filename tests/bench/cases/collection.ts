@@ -57,7 +57,8 @@ async function collectOurs(
   await using folder = await work.folder('collection')
   const cids = await fill(bench, folder.path, content)
   await work.settle()
-  await using program = await startLibrary(folder.path, bench)
+  // What readers keep in memory is theirs: here the memory of the collection is measured.
+  await using program = await startLibrary(folder.path, bench, { cacheBytes: 0 })
   const { pid } = program
   const idle = await idleBytes(pid, signal)
   const watched = { cid: cids.live, bytes: content.bytes }

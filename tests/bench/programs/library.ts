@@ -25,6 +25,8 @@ export type OpenOptions = {
   readonly dataDir: string
   /** Uploads at once. */
   readonly concurrency?: number
+  /** Of blocks kept in memory for the next reader. */
+  readonly cacheBytes?: number
 }
 
 export type SmallFiles = { readonly count: number; readonly bytes: number }
