@@ -39,13 +39,15 @@ export class BlockWriter {
     const cost = bytes.byteLength + OVERHEAD_BYTES
     this.#bytes += cost
     this.#running += 1
-    this.#blocks.put(cid, bytes).then(
-      () => this.#ended(cost),
-      (error: unknown) => {
-        this.#failure ??= { error }
-        this.#ended(cost)
-      },
-    )
+    const onFailure = (error: unknown): void => {
+      this.#failure ??= { error }
+      this.#ended(cost)
+    }
+    try {
+      this.#blocks.put(cid, bytes).then(() => this.#ended(cost), onFailure)
+    } catch (error) {
+      onFailure(error)
+    }
   }
 
   /** What to wait for before the next block, or undefined when there is room for it. Throws the first failure. */
