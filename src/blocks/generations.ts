@@ -43,8 +43,10 @@ export class Generations {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#settled = resolve
       const timer = setTimeout(resolve, patienceMs)
-      signal?.addEventListener('abort', () => resolve(), { once: true })
+      const onAbort = (): void => resolve()
+      signal?.addEventListener('abort', onAbort, { once: true })
       if (!signal?.aborted) await promise
+      signal?.removeEventListener('abort', onAbort)
       clearTimeout(timer)
       this.#settled = undefined
     }

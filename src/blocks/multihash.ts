@@ -5,10 +5,11 @@ import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 
 const IDENTITY = 0x00
+const SHA2_256 = 0x12
 
 /** Multihash functions a block can be checked against (multicodec table), by their name in `node:crypto`. */
 const functions: ReadonlyMap<number, string> = new Map([
-  [0x12, 'sha256'],
+  [SHA2_256, 'sha256'],
   [0x13, 'sha512'],
 ])
 
@@ -38,10 +39,8 @@ export function matches(cid: CID, bytes: Uint8Array): boolean {
   const name = functions.get(cid.multihash.code)
   if (name === undefined) throw unsupported(cid)
   // As text, which is compared faster than a new buffer is made for the hash.
-  return hash(name, bytes, 'binary') === bufferOf(cid.multihash.digest).toString('latin1')
+  return isDigest(cid, hash(name, bytes, 'binary'))
 }
-
-const SHA2_256 = 0x12
 
 /** True when the block can be checked by the SHA-256 of its bytes alone. */
 export function isSha256(cid: CID): boolean {

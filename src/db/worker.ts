@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, PrsmError } from '../core/errors.ts'
+import { threadEntry } from '../core/thread-entry.ts'
 import type { Input, OperationName, Output } from './worker-operations.ts'
 
 export type WorkerRequest = { readonly id: number; readonly name: string; readonly input: unknown }
@@ -71,7 +72,7 @@ class ThreadWorker implements DatabaseWorker {
 
   /** A host's flags (`--input-type`, `--eval`) are not for this file: `execArgv` is empty. */
   #start(): Worker {
-    const thread = new Worker(entry(), {
+    const thread = new Worker(threadEntry(import.meta.url, 'database-worker'), {
       ...{ name: 'prsm-database', execArgv: [] },
       // What it makes is dropped at once: with V8's own figure 48 MB of it would lie about.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
@@ -111,12 +112,6 @@ class ThreadWorker implements DatabaseWorker {
 
 function rebuilt({ code, message, hint, details }: Failure): PrsmError {
   return new PrsmError(code, message, { ...(hint !== undefined && { hint }), details })
-}
-
-/** Beside this module, in the form this module runs in: `.ts` from source, `.js` from the package. */
-function entry(): URL {
-  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-  return new URL(`./database-worker${extension}`, import.meta.url)
 }
 
 /** The worker of a node, for all its databases. The thread starts at the first request. */

@@ -44,12 +44,14 @@ function chunks(
   )
 }
 
+type OpenContent = Opened & AsyncDisposable & { readonly file: OpenFile }
+
 /** The file a content names, and a session of its own to read it by. */
 async function openContent(
   parts: ContentParts,
   content: ContentId,
   options: DownloadOptions,
-): Promise<Opened> {
+): Promise<OpenContent> {
   const source = openSession(parts, content, options)
   try {
     const dag = dagOptions(parts, options)
@@ -68,10 +70,9 @@ async function* reported(
   content: ContentId,
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
-  await using blocks = openSession(parts, content, options)
-  const read = readOptions(parts, options)
-  const cid = await resolveContent(blocks, content, read)
-  yield* metering(blocks, await openFile(blocks, cid, read), { ...read, ...options })
+  await using opened = await openContent(parts, content, options)
+  const { source, file } = opened
+  yield* metering(source, file, { ...readOptions(parts, options), ...options })
 }
 
 /** The chunks of a file whose size is known: it is told. */
@@ -98,15 +99,14 @@ async function collect(
   options: DownloadOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   checkRange(options)
-  await using blocks = openSession(parts, content, options)
+  await using opened = await openContent(parts, content, options)
+  const { source, file } = opened
   const read = readOptions(parts, { ...options, reuseBuffers: true })
-  const cid = await resolveContent(blocks, content, read)
-  const file = await openFile(blocks, cid, read)
   const bytes = wantedBytes(file, options)
-  checkCollected(cid, bytes, options.maxBytes)
+  checkCollected(file.cid, bytes, options.maxBytes)
   const all = Buffer.allocUnsafeSlow(bytes)
   let filled = 0
-  for await (const chunk of metering(blocks, file, { ...read, ...options })) {
+  for await (const chunk of metering(source, file, { ...read, ...options })) {
     all.set(chunk, filled)
     filled += chunk.byteLength
   }

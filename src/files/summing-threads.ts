@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { threadEntry } from '../core/thread-entry.ts'
 import type { Job, Reply } from './summing-thread.ts'
 
 const cores = availableParallelism()
@@ -99,9 +100,8 @@ class Thread {
 
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
     // A host's flags (`--input-type`, `--eval`) are not for this file.
-    this.#worker = new Worker(new URL(`./summing-thread${extension}`, import.meta.url), {
+    this.#worker = new Worker(threadEntry(import.meta.url, 'summing-thread'), {
       ...{ name: 'prsm-files', execArgv: [] },
       // It makes a few small objects a job; four threads must not have 48 MB of them each.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { PrsmError } from '../core/errors.ts'
+import { threadEntry } from '../core/thread-entry.ts'
 import type { Digest } from './digest.ts'
 import type { HashReply, HashRequest } from './hasher-thread.ts'
 
@@ -43,9 +44,8 @@ export class Hasher implements AsyncDisposable {
 
   #running(): Worker {
     if (this.#thread !== undefined) return this.#thread
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     // A host's flags (`--input-type`, `--eval`) are not for this file.
-    const thread = new Worker(new URL(`./hasher-thread.${extension}`, import.meta.url), {
+    const thread = new Worker(threadEntry(import.meta.url, 'hasher-thread'), {
       name: 'prsm-hasher',
       execArgv: [],
     })
