@@ -80,7 +80,7 @@ async function* writeLeaves(
 }
 
 /** The importer's view of the store: it only ever puts, the nodes above the leaves. */
-function storeOf(writer: BlockWriter) {
+export function storeOf(writer: BlockWriter) {
   const unread = (): never => {
     throw new PrsmError('INTERNAL', 'an import read a block')
   }

@@ -4,6 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { Lease } from '../../../src/blocks/lease.ts'
 import { RAW } from '../../../src/core/cid.ts'
 import { BlockWriter } from '../../../src/unixfs/block-writer.ts'
+import { storeOf } from '../../../src/unixfs/file-writer.ts'
 import { UNIXFS_PROFILE } from '../../../src/unixfs/profile.ts'
 
 export type LeafImport = { readonly path: string; readonly leafBytes: number }
@@ -69,21 +70,5 @@ async function* leavesOf({ path, leafBytes }: LeafImport): AsyncGenerator<Uint8A
     for (let at = 0; at < bytesRead; at += leafBytes) {
       yield buffer.subarray(at, Math.min(bytesRead, at + leafBytes))
     }
-  }
-}
-
-/** The importer only ever puts. */
-function storeOf(writer: BlockWriter) {
-  const unread = (): never => {
-    throw new Error('an import read a block')
-  }
-  return {
-    async put(cid: CID, bytes: Uint8Array): Promise<CID> {
-      writer.put(cid, bytes)
-      await writer.room()
-      return cid
-    },
-    get: unread,
-    has: unread,
   }
 }

@@ -20,13 +20,22 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('binary')
 }
 
+/** The content in a file that is open for reading. */
+async function openContent() {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  const files = stack.use(createFilePort())
+  const path = join(folder.path, 'file')
+  await writeFile(path, content)
+  const file = await files.open(path, 'r')
+  const opened = stack.move()
+  return { folder, files, file, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
 describe('a read with its sum', () => {
   it('gives the bytes in the memory it was given, which is moved, and what they sum up to', async () => {
-    await using folder = await temporaryFolder()
-    await using files = createFilePort()
-    const path = join(folder.path, 'file')
-    await writeFile(path, content)
-    const file = await files.open(path, 'r')
+    await using open = await openContent()
+    const { file } = open
     const buffer = memory(300_000)
     const whole = await file.readSummed('sha256', { buffer, position: 5 })
     expect(Buffer.compare(whole.bytes, content.subarray(5, 300_005))).toBe(0)
@@ -42,11 +51,8 @@ describe('a read with its sum', () => {
   })
 
   it('sums up what is around, too, and gives what was asked for', async () => {
-    await using folder = await temporaryFolder()
-    await using files = createFilePort()
-    const path = join(folder.path, 'file')
-    await writeFile(path, content)
-    const file = await files.open(path, 'r')
+    await using open = await openContent()
+    const { file } = open
     const to = { buffer: memory(1000), position: 70_000 }
     const read = await file.readSummed('crc32', to, { before: 4464, after: 60_072 })
     expect(Buffer.compare(read.bytes, content.subarray(70_000, 71_000))).toBe(0)
@@ -60,11 +66,8 @@ describe('a read with its sum', () => {
   })
 
   it('has fewer bytes at the end of the file, and none behind it', async () => {
-    await using folder = await temporaryFolder()
-    await using files = createFilePort()
-    const path = join(folder.path, 'file')
-    await writeFile(path, content)
-    const file = await files.open(path, 'r')
+    await using open = await openContent()
+    const { file } = open
     const end = await file.readSummed('sha256', {
       buffer: memory(100),
       position: content.length - 7,
@@ -81,11 +84,8 @@ describe('a read with its sum', () => {
   })
 
   it('answers each of many at once with its own, whatever thread it went to', async () => {
-    await using folder = await temporaryFolder()
-    await using files = createFilePort()
-    const path = join(folder.path, 'file')
-    await writeFile(path, content)
-    const file = await files.open(path, 'r')
+    await using open = await openContent()
+    const { file } = open
     const reads = Array.from({ length: 200 }, (_, index) => [index * 4000, 1000 + index * 900])
     await Promise.all(
       reads.map(async ([at = 0, length = 0]) => {
@@ -101,12 +101,9 @@ describe('a read with its sum', () => {
   })
 
   it('fails with the error of the system, and those beside it do not', async () => {
-    await using folder = await temporaryFolder()
-    await using files = createFilePort()
-    const path = join(folder.path, 'file')
-    await writeFile(path, content)
-    const file = await files.open(path, 'r')
-    const directory = await files.open(folder.path, 'r')
+    await using open = await openContent()
+    const { file } = open
+    const directory = await open.files.open(open.folder.path, 'r')
     const [failed, read] = await Promise.allSettled([
       directory.readSummed('crc32', { buffer: memory(10), position: 0 }),
       file.readSummed('crc32', { buffer: memory(10), position: 0 }),
@@ -146,13 +143,10 @@ describe('a write with its sum', () => {
 })
 
 it('threads that ended are started anew', async () => {
-  await using folder = await temporaryFolder()
-  await using files = createFilePort()
-  const path = join(folder.path, 'file')
-  await writeFile(path, content)
-  const file = await files.open(path, 'r')
+  await using open = await openContent()
+  const { file } = open
   await file.readSummed('crc32', { buffer: memory(10), position: 0 })
-  await files[Symbol.asyncDispose]()
+  await open.files[Symbol.asyncDispose]()
   expect((await file.readSummed('crc32', { buffer: memory(10), position: 0 })).bytes).toHaveLength(
     10,
   )
@@ -174,11 +168,8 @@ function shared(bytes: Uint8Array): Uint8Array {
 }
 
 it('memory that cannot be moved is told, and those beside it are read', async () => {
-  await using folder = await temporaryFolder()
-  await using files = createFilePort()
-  const path = join(folder.path, 'file')
-  await writeFile(path, content)
-  const file = await files.open(path, 'r')
+  await using open = await openContent()
+  const { file } = open
   const twice = memory(10)
   const read = (buffer: Uint8Array<ArrayBuffer>) =>
     file.readSummed('crc32', { buffer, position: 0 })
@@ -200,11 +191,8 @@ it('a view of larger memory is written as it is', async () => {
 })
 
 it('what is asked for in one turn is answered as it is done, not when all is', async () => {
-  await using folder = await temporaryFolder()
-  await using files = createFilePort()
-  const path = join(folder.path, 'file')
-  await writeFile(path, content)
-  const file = await files.open(path, 'r')
+  await using open = await openContent()
+  const { file } = open
   await file.readSummed('crc32', { buffer: memory(10), position: 0 })
   const answers: number[] = []
   const turns: number[] = []
