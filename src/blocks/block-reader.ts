@@ -21,6 +21,8 @@ export type BlockReaderInit = {
   /** What is on its way to the disk is read from there. */
   readonly intake: Pick<Intake, 'find'>
   readonly damage: Damage
+  /** Bytes of the segments that files have checksums of. */
+  readonly segmentBytes: number
   /** Of a part of a block its segments are counted. */
   readonly metrics: Pick<Metrics, 'blocksRead' | 'blockBytesRead'> | undefined
 }
@@ -44,13 +46,15 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
   readonly #files: FileBlocks | undefined
   readonly #intake: Pick<Intake, 'find'>
   readonly #damage: Damage
+  readonly #segmentBytes: number
   readonly #metrics: BlockReaderInit['metrics']
 
-  constructor({ index, files, intake, damage, metrics }: BlockReaderInit) {
+  constructor({ index, files, intake, damage, segmentBytes, metrics }: BlockReaderInit) {
     this.#index = index
     this.#files = files
     this.#intake = intake
     this.#damage = damage
+    this.#segmentBytes = segmentBytes
     this.#metrics = metrics
   }
 
@@ -170,15 +174,17 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     file: BlockFile,
     { part, allocate }: { readonly part: Part; readonly allocate: Allocate },
   ): Promise<Uint8Array | undefined> {
-    const { offset, length } = cover(part, file.place.size)
+    const segmentBytes = this.#segmentBytes
+    const { offset, length } = cover(part, file.place.size, segmentBytes)
     const before = part.offset - offset
     const after = length - before - part.length
     const read = await this.#read(wanted, file, {
-      ...{ sum: 'crc32', buffer: memory(allocate(part.length)), position: part.offset },
+      sum: { segmentBytes },
+      ...{ buffer: memory(allocate(part.length)), position: part.offset },
       ...(before + after > 0 && { around: { before, after } }),
     })
     if (read === undefined) return undefined
-    if (!segmentsMatch(read.sum, offset, file.place.segments)) {
+    if (!segmentsMatch(read.sum, offset / segmentBytes, file.place.segments)) {
       throw this.#damaged(wanted, 'a segment does not agree with its checksum')
     }
     this.#countRead(length)

@@ -34,6 +34,8 @@ export type BlockStoreInit = {
   readonly files: FilePort
   /** Bytes up to which a block stays in the database: the figure of the store's format stamp. */
   readonly inlineBytes?: number
+  /** Bytes of a checksummed segment of a block file: of the stamp, too. */
+  readonly segmentBytes?: number
   /** Files written at the same time. Default 2: a host app's thread pool has four threads. */
   readonly writers?: number
   /** The room there is. Default: what the disk gives. */
@@ -57,7 +59,7 @@ type BlockMetrics = Pick<
 
 /** Opens the store: reads where it stands and removes what a crash left unnamed. Throws STORAGE_IO, STORAGE_FULL, STORE_CORRUPT. */
 export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> {
-  const { db, path, files } = init
+  const { db, path, files, segmentBytes = limits.segmentBytes } = init
   if (path === null) return new BlockStore(init, undefined)
   const blocks = new FileBlocks({
     path,
@@ -65,6 +67,7 @@ export async function openBlockStore(init: BlockStoreInit): Promise<BlockStore> 
     locate: (cid) => blockIndex.find(db.reader, cid.multihash.bytes)?.directory ?? undefined,
     last: blockIndex.lastDirectory(db.reader),
     openFiles: init.openFiles ?? Math.min(limits.openBlockFiles, Math.floor(descriptorLimit() / 4)),
+    segmentBytes,
   })
   try {
     await blocks.open()
@@ -99,7 +102,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   #closed = false
 
   constructor(init: BlockStoreInit, files: FileBlocks | undefined) {
-    const { db, metrics, writers = 2 } = init
+    const { db, metrics, writers = 2, segmentBytes = limits.segmentBytes } = init
     this.#db = db
     this.#files = files
     this.#metrics = metrics
@@ -113,7 +116,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     this.#intake = intake
     this.#damage = damage
     this.#index = new IndexReader(db.reader)
-    this.#reader = new BlockReader({ files, intake, damage, metrics, index: this.#index })
+    const index = this.#index
+    this.#reader = new BlockReader({ files, intake, damage, metrics, index, segmentBytes })
   }
 
   /** A scope for writing: its blocks are durable after `sync()`, and no collection takes them before. */

@@ -22,6 +22,8 @@ export type FileBlocksInit = {
   readonly last: { readonly directory: number; readonly count: number }
   /** Files that may stay open for the next reader. */
   readonly openFiles: number
+  /** Bytes of the segments that checksums are made of. */
+  readonly segmentBytes: number
 }
 
 /** `onWritten` is given the checksums of the segments. */
@@ -39,13 +41,14 @@ export class FileBlocks extends FsBlockstore {
   /** The files that are read from. */
   readonly opened: OpenFiles
   readonly #files: FilePort
+  readonly #segmentBytes: number
   #directory: number
   #count: number
   #debris = Number.POSITIVE_INFINITY
   readonly #unlinks = new Unlinks()
   readonly #made = new Map<number, Promise<void>>()
 
-  constructor({ path, files, locate, last, openFiles }: FileBlocksInit) {
+  constructor({ path, files, locate, last, openFiles, segmentBytes }: FileBlocksInit) {
     super(path, {
       shardingStrategy: {
         extension: EXTENSION,
@@ -58,6 +61,7 @@ export class FileBlocks extends FsBlockstore {
     })
     this.opened = new OpenFiles(files, openFiles)
     this.#files = files
+    this.#segmentBytes = segmentBytes
     this.#directory = last.directory
     this.#count = last.count
   }
@@ -95,7 +99,9 @@ export class FileBlocks extends FsBlockstore {
     const path = this.pathOf(cid, directory)
     const file = await this.#create(path)
     try {
-      await writeSynced(file, bytes, onWritten)
+      await writeSynced(file, async () => {
+        onWritten(await file.writeSummed(bytes, { segmentBytes: this.#segmentBytes }))
+      })
     } catch (error) {
       await this.remove(cid, directory).catch(() => {})
       throw error
@@ -181,13 +187,9 @@ export class FileBlocks extends FsBlockstore {
 }
 
 /** Closed in any case; a file that could not be closed is none to rely on. */
-async function writeSynced(
-  file: OpenFile,
-  bytes: Uint8Array,
-  onWritten: WriteOptions['onWritten'],
-): Promise<void> {
+async function writeSynced(file: OpenFile, write: () => Promise<void>): Promise<void> {
   try {
-    onWritten(await file.writeSummed(bytes, 0))
+    await write()
     await file.datasync()
   } finally {
     await file.close()

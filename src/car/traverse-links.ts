@@ -1,6 +1,6 @@
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { isDocument } from '../blocks/document-links.ts'
-import { DAG_PB } from '../core/cid.ts'
+import { DAG_PB, decodeCid } from '../core/cid.ts'
 import { decodeDagPb } from '../unixfs/dag-pb.ts'
 import { documentLinks } from './traverse-document.ts'
 
@@ -67,7 +67,7 @@ export class PackedLinks implements Children {
 
   at(index: number): Visit {
     const start = index === 0 ? 0 : this.#ends[index - 1]
-    const cid = CID.decode(this.#cids.subarray(start, this.#ends[index]))
+    const cid = decodeCid(this.#cids.subarray(start, this.#ends[index]))
     // Some writers put 0 where they do not know: then it is nothing, too.
     return { cid, claimed: this.#claims?.[index] || undefined, place: this.#placeOf(index) }
   }

@@ -1,14 +1,11 @@
 import { crc32 } from 'node:zlib'
-import { limits } from './limits.ts'
 
-const SEGMENT = limits.segmentBytes
-
-/** CRC-32 (zlib's) of each 64 KiB segment of some bytes, four little-endian bytes each. */
-export function checksums(bytes: Uint8Array): Uint8Array {
-  const count = Math.ceil(bytes.byteLength / SEGMENT)
+/** CRC-32 (zlib's) of each segment, of so many bytes, of some bytes: four little-endian bytes each. */
+export function checksums(bytes: Uint8Array, segmentBytes: number): Uint8Array {
+  const count = Math.ceil(bytes.byteLength / segmentBytes)
   const out = Buffer.allocUnsafeSlow(count * 4)
   for (let i = 0; i < count; i++) {
-    out.writeUInt32LE(crc32(bytes.subarray(i * SEGMENT, (i + 1) * SEGMENT)), i * 4)
+    out.writeUInt32LE(crc32(bytes.subarray(i * segmentBytes, (i + 1) * segmentBytes)), i * 4)
   }
   return out
 }

@@ -1,4 +1,6 @@
 import { CID } from 'multiformats/cid'
+import { Digest } from 'multiformats/hashes/digest'
+import { sha256 } from 'multiformats/hashes/sha2'
 import { PrsmError } from './errors.ts'
 import { limits } from './limits.ts'
 import { remembered } from './remembered.ts'
@@ -6,6 +8,29 @@ import { remembered } from './remembered.ts'
 /** Multicodec codes this project reads (multicodec table). */
 export const RAW = 0x55
 export const DAG_PB = 0x70
+
+const SHA256_BYTES = 32
+/** Bytes before the digest: version, codec, hash function, length; each is one byte below 128. */
+const PREFIX_BYTES = 4
+const CONTINUED = 0x80
+
+/**
+ * As `CID.decode`, which it leaves all but the most frequent kind to: version 1 with a SHA-256 is made
+ * here at a fifth of its price. The CID keeps `bytes`. Throws the error of multiformats.
+ */
+export function decodeCid(bytes: Uint8Array): CID {
+  const codec = bytes[1] ?? CONTINUED
+  const isFrequent =
+    bytes.byteLength === PREFIX_BYTES + SHA256_BYTES &&
+    bytes[0] === 1 &&
+    codec < CONTINUED &&
+    bytes[2] === sha256.code &&
+    bytes[3] === SHA256_BYTES
+  if (!isFrequent) return CID.decode(bytes)
+  const own = bytes as Uint8Array<ArrayBuffer>
+  const digest = new Digest(sha256.code, SHA256_BYTES, own.subarray(PREFIX_BYTES), own.subarray(2))
+  return new CID(1, codec, digest, own)
+}
 
 /** Parses a CID of any version and base that multiformats knows without configuration. Throws INVALID_CID. */
 export const parseCid = remembered(parse, limits.rememberedCids)

@@ -1,5 +1,8 @@
-/** What is told of bytes that are read: their SHA-256, or the CRC-32 of each 64 KiB (`checksums`). */
-export type Sum = 'sha256' | 'crc32'
+/** The CRC-32 of each so many bytes (`checksums`). */
+export type Segments = { readonly segmentBytes: number }
+
+/** What is told of bytes that are read: their SHA-256, or the checksums of their segments. */
+export type Sum = 'sha256' | Segments
 
 /** Where a read goes to, and where in the file it begins. */
 export type ReadTo = { readonly buffer: Uint8Array<ArrayBuffer>; readonly position: number }
@@ -22,8 +25,8 @@ export interface OpenFile {
   readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed>
   /** All of `bytes`: a short write is continued. */
   write(bytes: Uint8Array, position: number): Promise<void>
-  /** As `write`, in another thread; gives the `checksums` of `bytes`. */
-  writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array>
+  /** As `write` from the beginning on, in another thread; gives the `checksums` of `bytes`. */
+  writeSummed(bytes: Uint8Array, segments: Segments): Promise<Uint8Array>
   datasync(): Promise<void>
   size(): Promise<number>
   close(): Promise<void>

@@ -22,8 +22,11 @@ export const limits = {
   maxBlockBytes: 2 * MIB,
   /** Bytes of a block kept inside `blocks.db`; larger ones are files. Kept in the format stamp. */
   inlineBlockBytes: 64 * KIB,
-  /** Bytes of one checksummed segment of a block file. Part of the format. */
-  segmentBytes: 64 * KIB,
+  /**
+   * Bytes of one checksummed segment of a block file: a range reads and sums up whole ones, and 64 KiB at
+   * random touch five of these. Kept in the format stamp.
+   */
+  segmentBytes: 16 * KIB,
   /** Block files in one directory: one directory sync covers them all. */
   filesPerDirectory: 4096,
   /** Block files that stay open for the next range, where the process may have four times as many: a 1 GiB file. */

@@ -5,6 +5,7 @@ import type {
   OpenFile,
   OpenFlags,
   ReadTo,
+  Segments,
   Sum,
   Summed,
 } from '../core/file-port.ts'
@@ -88,17 +89,19 @@ class DescriptorFile implements OpenFile {
   }
 
   async #readInThread(sum: Sum, { buffer, position }: ReadTo, around?: Around): Promise<Summed> {
-    const descriptor = this.#descriptor
-    const work = { kind: 'read', sum, descriptor, position, bytes: buffer } as const
-    const done = await this.#threads.run(around === undefined ? work : { ...work, around })
+    const { before = 0, after = 0 } = around ?? {}
+    const segmentBytes = sum === 'sha256' ? 0 : sum.segmentBytes
+    const where = { descriptor: this.#descriptor, position, bytes: buffer }
+    const done = await this.#threads.run({ kind: 'read', ...where, segmentBytes, before, after })
     const { bytes = NO_BYTES } = done
     return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: done.sum }
   }
 
-  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
+  async writeSummed(bytes: Uint8Array, { segmentBytes }: Segments): Promise<Uint8Array> {
     await this.#counter.enter('write', this.#path)
-    const work = { kind: 'write', descriptor: this.#descriptor, position } as const
-    const { sum } = await this.#threads.run({ ...work, bytes: ownMemory(bytes) })
+    const where = { descriptor: this.#descriptor, position: 0, bytes: ownMemory(bytes) }
+    const around = { before: 0, after: 0 }
+    const { sum } = await this.#threads.run({ kind: 'write', ...where, segmentBytes, ...around })
     return Buffer.from(sum, 'latin1')
   }
 

@@ -2,31 +2,11 @@ import { hash } from 'node:crypto'
 import { readSync, writeSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { checksums } from '../core/checksums.ts'
-import type { Around, Sum } from '../core/file-port.ts'
+import { type Job, MESSAGE_BYTES, type Reply } from './summing-job.ts'
 
-/** A read into memory that is moved here and back, or a write of bytes that are copied or shared. */
-export type Job = {
-  readonly id: number
-  readonly descriptor: number
-  readonly position: number
-  readonly bytes: Uint8Array
-} & (
-  | { readonly kind: 'read'; readonly sum: Sum; readonly around?: Around }
-  | { readonly kind: 'write' }
-)
-
-/** `bytes`: what was read. A failure is the system's, as far as it can be told. */
-export type Reply = { readonly id: number } & (
-  | { readonly bytes: Uint8Array<ArrayBuffer> | undefined; readonly sum: string }
-  | { readonly failure: { readonly code: string | undefined; readonly message: string } }
-)
-
-/** Bytes after which is answered, though more was asked: who waits for the first has a long time to wait. */
-const ANSWER_BYTES = 256 * 1024
-
-function sumOf(bytes: Uint8Array, sum: Sum): string {
-  if (sum === 'sha256') return hash('sha256', bytes, 'binary')
-  return Buffer.from(checksums(bytes).buffer).toString('latin1')
+function sumOf(bytes: Uint8Array, { segmentBytes }: Job): string {
+  if (segmentBytes === 0) return hash('sha256', bytes, 'binary')
+  return Buffer.from(checksums(bytes, segmentBytes).buffer).toString('latin1')
 }
 
 /** Fills `bytes` from `position` on; the bytes that the file has for it. */
@@ -41,20 +21,18 @@ function fill(descriptor: number, bytes: Uint8Array, position: number): Uint8Arr
   return bytes.subarray(0, filled)
 }
 
-type ReadJob = Extract<Job, { kind: 'read' }>
-
-function read({ id, descriptor, position, bytes, sum, around }: ReadJob): Reply {
-  if (around === undefined) {
+function read(job: Job): Reply {
+  const { id, descriptor, position, bytes, before, after } = job
+  if (before + after === 0) {
     const found = fill(descriptor, bytes, position)
-    return { id, bytes: found as Uint8Array<ArrayBuffer>, sum: sumOf(found, sum) }
+    return { id, bytes: found as Uint8Array<ArrayBuffer>, sum: sumOf(found, job) }
   }
-  const { before, after } = around
   const all = scratch(before + bytes.byteLength + after)
   const found = fill(descriptor, all, position - before)
   const wanted = found.subarray(before, before + bytes.byteLength)
   bytes.set(wanted)
   const given = bytes.subarray(0, wanted.byteLength) as Uint8Array<ArrayBuffer>
-  return { id, bytes: given, sum: sumOf(found, sum) }
+  return { id, bytes: given, sum: sumOf(found, job) }
 }
 
 /** Memory of the thread, used again and again. */
@@ -77,7 +55,7 @@ function answer(job: Job): Reply {
   try {
     if (job.kind === 'read') return read(job)
     writeAll(job)
-    return { id, bytes: undefined, sum: sumOf(job.bytes, 'crc32') }
+    return { id, bytes: undefined, sum: sumOf(job.bytes, job) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return { id, failure: { code, message } }
@@ -97,7 +75,7 @@ parentPort?.on('message', (jobs: readonly Job[]) => {
   for (const job of jobs) {
     bytes += job.bytes.byteLength
     replies.push(answer(job))
-    if (bytes < ANSWER_BYTES) continue
+    if (bytes < MESSAGE_BYTES) continue
     send(replies)
     replies = []
     bytes = 0

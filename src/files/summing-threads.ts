@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { threadEntry } from '../core/thread-entry.ts'
-import type { Job, Reply } from './summing-thread.ts'
+import { type Job, MESSAGE_BYTES, type Reply } from './summing-job.ts'
 
 const cores = availableParallelism()
 
@@ -28,11 +28,11 @@ type Waiting = {
 export type Done = Exclude<Reply, { failure: unknown }>
 
 /** A job without its number. */
-export type Work = Job extends infer J ? (J extends Job ? Omit<J, 'id'> : never) : never
+export type Work = Omit<Job, 'id'>
 
 /**
- * Threads that read or write a piece of a file and sum it up, so that the node's own is free. What is
- * asked in one turn of the event loop goes in one message: a message costs as much as a small read.
+ * Threads that read or write a piece of a file and sum it up, so that the node's own is free. Small
+ * pieces asked for in one turn of the event loop share a message: it costs as much as a small read.
  */
 export class SummingThreads implements AsyncDisposable {
   readonly #threads: Thread[] = []
@@ -93,6 +93,7 @@ class Thread {
   readonly #onEnd: () => void
   readonly #waiting = new Map<number, Waiting>()
   #outbox: Job[] = []
+  #outboxBytes = 0
   #lastId = 0
   /** Of all that was asked and not answered. */
   bytes = 0
@@ -132,7 +133,9 @@ class Thread {
       if (this.#waiting.size === 0) this.#worker.ref()
       this.#waiting.set(id, { bytes, since: performance.now(), resolve, reject })
       this.bytes += bytes
+      this.#outboxBytes += bytes
       if (this.#outbox.push({ ...work, id }) === 1) setImmediate(this.#send)
+      if (this.#outboxBytes >= MESSAGE_BYTES) this.#send()
     })
   }
 
@@ -142,7 +145,9 @@ class Thread {
 
   readonly #send = (): void => {
     const jobs = this.#outbox
+    if (jobs.length === 0) return
     this.#outbox = []
+    this.#outboxBytes = 0
     try {
       this.#post(jobs)
     } catch {

@@ -80,6 +80,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       files,
       quota,
       inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
+      segmentBytes: folder?.stamp.segmentBytes ?? limits.segmentBytes,
       metrics,
       writers: writersOf(options.poolThreads ?? 4),
       onStored: (cid) => announce(cid),

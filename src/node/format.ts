@@ -5,13 +5,21 @@ import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 
 /** The layout of a data folder this code reads and writes. Raised when older code could not read it. */
-const FORMAT = 1
+const FORMAT = 2
 
-const stampSchema = z.object({
-  format: z.literal(FORMAT),
-  inlineBlockBytes: z.int().nonnegative(),
-  segmentBytes: z.literal(limits.segmentBytes),
-})
+/** Format 1 had segments of 64 KiB and is read and written on; otherwise it is the same. */
+const stampSchema = z.union([
+  z.object({
+    format: z.literal(1),
+    inlineBlockBytes: z.int().nonnegative(),
+    segmentBytes: z.literal(65_536),
+  }),
+  z.object({
+    format: z.literal(FORMAT),
+    inlineBlockBytes: z.int().nonnegative(),
+    segmentBytes: z.literal(limits.segmentBytes),
+  }),
+])
 
 /** `format.json`: what a data folder was made with. */
 export type FormatStamp = z.infer<typeof stampSchema>

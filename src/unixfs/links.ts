@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
+import { decodeCid } from '../core/cid.ts'
 import { dagInvalid } from './dag-error.ts'
 
 /**
@@ -41,7 +42,7 @@ export class Links {
   cid(index: number): CID {
     const bytes = this.#block.subarray(this.#field(index, 0), this.#field(index, 1))
     try {
-      return CID.decode(bytes)
+      return decodeCid(bytes)
     } catch (cause) {
       const fault = dagInvalid(this.#cid, `link ${index} has no CID`)
       fault.cause = cause

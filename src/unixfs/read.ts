@@ -63,7 +63,9 @@ export function readOpened(
   open: (signal: AbortSignal) => Promise<Opened>,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  return stoppable(options.signal, (signal) => chunks(open, { ...options, signal }))
+  return stoppable(options.signal, (signal) => chunks(open, { ...options, signal }), {
+    takesAll: true,
+  })
 }
 
 /** The file `cid` with its size, for `readLoaded`: of a raw block nothing is read. Throws NOT_A_FILE. */

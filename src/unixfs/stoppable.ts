@@ -9,26 +9,34 @@ type Items<T> = AsyncGenerator<T, void, void>
 /**
  * A generator whose `return()` aborts what it waits for, at once: a generator's own would wait for
  * it first. The signal `start` gets is aborted by `outer` too, and at the end in any case, so that
- * nothing stays on its way. An abort of `outer` is thrown as CANCELLED.
+ * nothing stays on its way. An abort of `outer` is thrown as CANCELLED. `takesAll` says that nothing
+ * is on its way when the items are through: the abort, as dear as a small read, is left out then.
  */
 export function stoppable<T>(
   outer: AbortSignal | undefined,
   start: (signal: AbortSignal) => Items<T>,
+  { takesAll = false }: { readonly takesAll?: boolean } = {},
 ): Items<T> {
-  return new Stoppable(outer, start)
+  return new Stoppable(outer, start, takesAll)
 }
 
 /** By hand and not as a generator around another, which would take each item through three more promises. */
 class Stoppable<T> implements Items<T> {
   readonly #outer: AbortSignal | undefined
   readonly #start: (signal: AbortSignal) => Items<T>
+  readonly #takesAll: boolean
   readonly #stop = new AbortController()
   #items: Items<T> | undefined
   #ended = false
 
-  constructor(outer: AbortSignal | undefined, start: (signal: AbortSignal) => Items<T>) {
+  constructor(
+    outer: AbortSignal | undefined,
+    start: (signal: AbortSignal) => Items<T>,
+    takesAll: boolean,
+  ) {
     this.#outer = outer
     this.#start = start
+    this.#takesAll = takesAll
   }
 
   async next(): Promise<IteratorResult<T, void>> {
@@ -36,7 +44,7 @@ class Stoppable<T> implements Items<T> {
     try {
       this.#items ??= this.#begin()
       const result = await this.#items.next()
-      if (result.done === true) this.#end()
+      if (result.done === true) this.#end(!this.#takesAll)
       return result
     } catch (error) {
       return this.#failed(error)
@@ -84,10 +92,10 @@ class Stoppable<T> implements Items<T> {
     return { done: true, value: undefined }
   }
 
-  #end(): void {
+  #end(aborts = true): void {
     if (this.#ended) return
     this.#ended = true
     this.#outer?.removeEventListener('abort', this.#onAbort)
-    this.#stop.abort(STOPPED)
+    if (aborts) this.#stop.abort(STOPPED)
   }
 }

@@ -42,7 +42,7 @@ async function overwrite(path: string, position: number, bytes: Uint8Array): Pro
 
 describe('a data folder that cannot be used is refused, with its own error', () => {
   const stamps: [string, string, string][] = [
-    ['of a later version', '{"format":2,"something":"new"}', 'STORE_TOO_NEW'],
+    ['of a later version', '{"format":3,"something":"new"}', 'STORE_TOO_NEW'],
     ['of garbage', '\0\0\0garbage', 'STORE_CORRUPT'],
     ['of nothing', '', 'STORE_CORRUPT'],
     ['of no version', '{"inlineBlockBytes":1}', 'STORE_CORRUPT'],

@@ -12,7 +12,8 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta (key, value) VALUES ('epoch', 1), ('unclean_directory', 0), ('blocks', 0), ('bytes', 0);
 
--- place: 0 only named by a link, 1 inline, 2 file. encoding: 0 raw. segments: CRC-32 of each 64 KiB.
+-- place: 0 only named by a link, 1 inline, 2 file. encoding: 0 raw. segments: CRC-32 of each (of so
+-- many bytes as format.json says).
 CREATE TABLE block (
   id INTEGER PRIMARY KEY,
   multihash BLOB NOT NULL UNIQUE,

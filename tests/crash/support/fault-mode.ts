@@ -5,6 +5,7 @@ import type {
   OpenFile,
   OpenFlags,
   ReadTo,
+  Segments,
   Sum,
   Summed,
 } from '../../../src/core/file-port.ts'
@@ -131,9 +132,9 @@ class ShortFile implements OpenFile {
     await this.#file.write(bytes, position)
   }
 
-  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
-    if (this.#init.isShort()) await this.#writeHalf(bytes, position)
-    return await this.#file.writeSummed(bytes, position)
+  async writeSummed(bytes: Uint8Array, segments: Segments): Promise<Uint8Array> {
+    if (this.#init.isShort()) await this.#writeHalf(bytes, 0)
+    return await this.#file.writeSummed(bytes, segments)
   }
 
   async #writeHalf(bytes: Uint8Array, position: number): Promise<never> {

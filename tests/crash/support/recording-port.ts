@@ -4,6 +4,7 @@ import type {
   OpenFile,
   OpenFlags,
   ReadTo,
+  Segments,
   Sum,
   Summed,
 } from '../../../src/core/file-port.ts'
@@ -108,9 +109,9 @@ class RecordingFile implements OpenFile {
     written()
   }
 
-  async writeSummed(bytes: Uint8Array, position: number): Promise<Uint8Array> {
-    const written = this.#beginWrite(bytes, position)
-    const sums = await this.#init.file.writeSummed(bytes, position)
+  async writeSummed(bytes: Uint8Array, segments: Segments): Promise<Uint8Array> {
+    const written = this.#beginWrite(bytes, 0)
+    const sums = await this.#init.file.writeSummed(bytes, segments)
     written()
     return sums
   }

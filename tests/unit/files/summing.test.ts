@@ -32,6 +32,8 @@ async function openContent() {
   return { folder, files, file, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
+const CRC = { segmentBytes: 65_536 }
+
 describe('a read with its sum', () => {
   it('gives the bytes in the memory it was given, which is moved, and what they sum up to', async () => {
     await using open = await openContent()
@@ -42,11 +44,11 @@ describe('a read with its sum', () => {
     expect(whole.sum).toBe(sha256(content.subarray(5, 300_005)))
     expect(buffer.buffer.detached).toBe(true)
     const view = new Uint8Array(new ArrayBuffer(200_000), 1000, 150_000)
-    const part = await file.readSummed('crc32', { buffer: view, position: 65_536 })
+    const part = await file.readSummed(CRC, { buffer: view, position: 65_536 })
     const wanted = content.subarray(65_536, 215_536)
     expect(Buffer.compare(part.bytes, wanted)).toBe(0)
     expect(part.bytes.buffer.byteLength).toBe(200_000)
-    expect(part.sum).toBe(Buffer.from(checksums(wanted)).toString('latin1'))
+    expect(part.sum).toBe(Buffer.from(checksums(wanted, 65_536)).toString('latin1'))
     await file.close()
   })
 
@@ -54,10 +56,10 @@ describe('a read with its sum', () => {
     await using open = await openContent()
     const { file } = open
     const to = { buffer: memory(1000), position: 70_000 }
-    const read = await file.readSummed('crc32', to, { before: 4464, after: 60_072 })
+    const read = await file.readSummed(CRC, to, { before: 4464, after: 60_072 })
     expect(Buffer.compare(read.bytes, content.subarray(70_000, 71_000))).toBe(0)
     const around = content.subarray(65_536, 131_072)
-    expect(read.sum).toBe(Buffer.from(checksums(around)).toString('latin1'))
+    expect(read.sum).toBe(Buffer.from(checksums(around, 65_536)).toString('latin1'))
     const last = { buffer: memory(10), position: content.length - 10 }
     const end = await file.readSummed('sha256', last, { before: 3, after: 5 })
     expect(end.sum).toBe(sha256(content.subarray(-13)))
@@ -75,7 +77,7 @@ describe('a read with its sum', () => {
     expect(Buffer.compare(end.bytes, content.subarray(-7))).toBe(0)
     expect(end.sum).toBe(sha256(content.subarray(-7)))
     expect(
-      (await file.readSummed('crc32', { buffer: memory(100), position: content.length })).bytes,
+      (await file.readSummed(CRC, { buffer: memory(100), position: content.length })).bytes,
     ).toHaveLength(0)
     expect((await file.readSummed('sha256', { buffer: memory(0), position: 0 })).sum).toBe(
       sha256(memory(0)),
@@ -105,8 +107,8 @@ describe('a read with its sum', () => {
     const { file } = open
     const directory = await open.files.open(open.folder.path, 'r')
     const [failed, read] = await Promise.allSettled([
-      directory.readSummed('crc32', { buffer: memory(10), position: 0 }),
-      file.readSummed('crc32', { buffer: memory(10), position: 0 }),
+      directory.readSummed(CRC, { buffer: memory(10), position: 0 }),
+      file.readSummed(CRC, { buffer: memory(10), position: 0 }),
     ])
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'EISDIR' } })
     expect(read.status).toBe('fulfilled')
@@ -124,9 +126,9 @@ describe('a write with its sum', () => {
     const path = join(folder.path, 'file')
     const file = await files.open(path, 'wx')
     const bytes = bytesOf(content)
-    const sums = await file.writeSummed(bytes, 0)
+    const sums = await file.writeSummed(bytes, CRC)
     await file.close()
-    expect(Buffer.compare(sums, checksums(content))).toBe(0)
+    expect(Buffer.compare(sums, checksums(content, 65_536))).toBe(0)
     expect(Buffer.compare(await readFile(path), content)).toBe(0)
     expect(bytes.byteLength).toBe(content.byteLength)
   })
@@ -137,7 +139,7 @@ describe('a write with its sum', () => {
     const path = join(folder.path, 'file')
     await writeFile(path, 'x')
     const file = await files.open(path, 'r')
-    await expect(file.writeSummed(content, 0)).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(file.writeSummed(content, CRC)).rejects.toMatchObject({ code: 'EBADF' })
     await file.close()
   })
 })
@@ -145,9 +147,9 @@ describe('a write with its sum', () => {
 it('threads that ended are started anew', async () => {
   await using open = await openContent()
   const { file } = open
-  await file.readSummed('crc32', { buffer: memory(10), position: 0 })
+  await file.readSummed(CRC, { buffer: memory(10), position: 0 })
   await open.files[Symbol.asyncDispose]()
-  expect((await file.readSummed('crc32', { buffer: memory(10), position: 0 })).bytes).toHaveLength(
+  expect((await file.readSummed(CRC, { buffer: memory(10), position: 0 })).bytes).toHaveLength(
     10,
   )
   await file.close()
@@ -155,8 +157,8 @@ it('threads that ended are started anew', async () => {
 
 it('what a thread had to do when it ended is told, and not waited for', async () => {
   const threads = new SummingThreads()
-  const where = { descriptor: -1, position: 0, bytes: memory(10) }
-  const lost = threads.run({ kind: 'read', sum: 'crc32', ...where })
+  const where = { descriptor: -1, position: 0, bytes: memory(10), before: 0, after: 0 }
+  const lost = threads.run({ kind: 'read', ...where, ...CRC })
   await threads[Symbol.asyncDispose]()
   await expect(lost).rejects.toThrow(/ended/)
 })
@@ -172,7 +174,7 @@ it('memory that cannot be moved is told, and those beside it are read', async ()
   const { file } = open
   const twice = memory(10)
   const read = (buffer: Uint8Array<ArrayBuffer>) =>
-    file.readSummed('crc32', { buffer, position: 0 })
+    file.readSummed(CRC, { buffer, position: 0 })
   const results = await Promise.allSettled([read(twice), read(twice), read(memory(20))])
   expect(results[1]).toMatchObject({ status: 'rejected' })
   expect(results[2]).toMatchObject({ status: 'fulfilled' })
@@ -185,7 +187,7 @@ it('a view of larger memory is written as it is', async () => {
   const path = join(folder.path, 'file')
   const file = await files.open(path, 'wx')
   const view = content.subarray(1000, 200_000)
-  expect(Buffer.compare(await file.writeSummed(view, 0), checksums(view))).toBe(0)
+  expect(Buffer.compare(await file.writeSummed(view, CRC), checksums(view, 65_536))).toBe(0)
   await file.close()
   expect(Buffer.compare(await readFile(path), view)).toBe(0)
 })
@@ -193,7 +195,7 @@ it('a view of larger memory is written as it is', async () => {
 it('what is asked for in one turn is answered as it is done, not when all is', async () => {
   await using open = await openContent()
   const { file } = open
-  await file.readSummed('crc32', { buffer: memory(10), position: 0 })
+  await file.readSummed(CRC, { buffer: memory(10), position: 0 })
   const answers: number[] = []
   const turns: number[] = []
   let turn = 0
@@ -218,7 +220,7 @@ it('a process that has read ends by itself', async () => {
   const program = `
     const { createFilePort } = await import(${JSON.stringify(port)})
     const file = await createFilePort().open(${JSON.stringify(import.meta.filename)}, 'r')
-    const read = await file.readSummed('crc32', { buffer: new Uint8Array(10), position: 0 })
+    const read = await file.readSummed('sha256', { buffer: new Uint8Array(10), position: 0 })
     console.log(read.bytes.byteLength)`
   const begun = performance.now()
   const { stdout } = await promisify(execFile)(process.execPath, [
