@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { GetOptions, LocalBlocks, Part } from '../core/block-source.ts'
 import { PrsmError, systemCode } from '../core/errors.ts'
-import type { Around, ReadTo, Sum, Summed } from '../core/file-port.ts'
+import type { Reading, Summed } from '../core/file-port.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { FILE } from './block-index.ts'
@@ -26,8 +26,6 @@ export type BlockReaderInit = {
   /** Of a part of a block its segments are counted. */
   readonly metrics: Pick<Metrics, 'blocksRead' | 'blockBytesRead'> | undefined
 }
-
-type Reading = ReadTo & { readonly sum: Sum; readonly around?: Around }
 
 type Allocate = (bytes: number) => Uint8Array
 
@@ -179,9 +177,8 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     const before = part.offset - offset
     const after = length - before - part.length
     const read = await this.#read(wanted, file, {
-      sum: { segmentBytes },
-      ...{ buffer: memory(allocate(part.length)), position: part.offset },
-      ...(before + after > 0 && { around: { before, after } }),
+      ...{ sum: { segmentBytes }, position: part.offset, before, after },
+      buffer: memory(allocate(part.length)),
     })
     if (read === undefined) return undefined
     if (!segmentsMatch(read.sum, offset / segmentBytes, file.place.segments)) {
@@ -192,14 +189,10 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
   }
 
   /** Fills `buffer`. Undefined when the block is not there any more: its file was removed by intent. */
-  async #read(
-    wanted: Wanted,
-    file: BlockFile,
-    { sum, around, ...to }: Reading,
-  ): Promise<Summed | undefined> {
-    const wantedBytes = to.buffer.byteLength
+  async #read(wanted: Wanted, file: BlockFile, reading: Reading): Promise<Summed | undefined> {
+    const wantedBytes = reading.buffer.byteLength
     try {
-      const read = await this.#files?.opened.readSummed(file, sum, to, around)
+      const read = await this.#files?.opened.readSummed(file, reading)
       if (read?.bytes.byteLength === wantedBytes) return read
     } catch (error) {
       const what = `the file of block ${wanted.cid}`

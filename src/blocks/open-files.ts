@@ -1,13 +1,5 @@
 import { systemCode } from '../core/errors.ts'
-import type {
-  Around,
-  FilePort,
-  OpenFile,
-  OpenFlags,
-  ReadTo,
-  Sum,
-  Summed,
-} from '../core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Reading, Summed } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 
 /** Where a file block is, as its row says. */
@@ -22,7 +14,7 @@ export class BlockFile {
   readonly key: string
   readonly path: string
   readonly place: FilePlace
-  /** True while the next reader may use it; false: the last one closes it. */
+  /** True while the next reader may use it; false: it is opened for each read of its own, and the last of those who have it open closes it. */
   kept: boolean
   readers = 0
   file: OpenFile | undefined
@@ -86,17 +78,28 @@ export class OpenFiles implements AsyncDisposable {
   }
 
   /** Reads as `OpenFile.readSummed` does. */
-  async readSummed(block: BlockFile, sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
+  async readSummed(block: BlockFile, reading: Reading): Promise<Summed> {
     block.readers += 1
     this.#reading += 1
     try {
+      if (!block.kept) return await this.#readOnce(block.path, reading)
       const file = block.file ?? (await this.#opened(block))
-      return await file.readSummed(sum, to, around)
+      return await file.readSummed(reading)
     } finally {
       block.readers -= 1
       this.#reading -= 1
       if (!block.kept) this.#closeIdle(block)
       this.#wake()
+    }
+  }
+
+  /** A read that opens its file itself. Its memory may be lost with the first try. */
+  async #readOnce(path: string, reading: Reading): Promise<Summed> {
+    const { byteLength } = reading.buffer
+    for (let buffer = reading.buffer; ; ) {
+      const read = await this.#ask(() => this.#files.readSummed(path, { ...reading, buffer }))
+      if (read !== undefined) return read
+      if (buffer.buffer.detached) buffer = new Uint8Array(byteLength)
     }
   }
 
@@ -109,8 +112,10 @@ export class OpenFiles implements AsyncDisposable {
   /** Opens a file to read a block, or to write one. Where there is no descriptor left, some of ours are given up. */
   async open(path: string, flags: OpenFlags): Promise<OpenFile> {
     for (;;) {
-      const file = await this.#ask(path, flags)
-      if (file !== undefined) return file
+      const file = await this.#ask(() => this.#files.open(path, flags))
+      if (file === undefined) continue
+      if (flags === 'r') this.#open += 1
+      return file
     }
   }
 
@@ -137,14 +142,13 @@ export class OpenFiles implements AsyncDisposable {
     }
   }
 
-  /** Undefined when there was no descriptor and it makes sense to ask again. */
-  async #ask(path: string, flags: OpenFlags): Promise<OpenFile | undefined> {
+  /** What `ask` gives, which opens a file; undefined when there was no descriptor and it makes sense to ask again. */
+  async #ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
     this.#asking += 1
     try {
-      const file = await this.#files.open(path, flags)
-      if (flags === 'r') this.#open += 1
+      const given = await ask()
       this.#answered()
-      return file
+      return given
     } catch (error) {
       if (!isOutOfDescriptors(error)) {
         this.#answered()

@@ -4,11 +4,15 @@ export type Segments = { readonly segmentBytes: number }
 /** What is told of bytes that are read: their SHA-256, or the checksums of their segments. */
 export type Sum = 'sha256' | Segments
 
-/** Where a read goes to, and where in the file it begins. */
-export type ReadTo = { readonly buffer: Uint8Array<ArrayBuffer>; readonly position: number }
-
-/** Bytes that are read and summed up with those that are asked for, and then dropped. */
-export type Around = { readonly before: number; readonly after: number }
+/** A read: where it goes to, where in the file it begins, and what is told of it. */
+export type Reading = {
+  readonly buffer: Uint8Array<ArrayBuffer>
+  readonly position: number
+  readonly sum: Sum
+  /** Bytes around those of the buffer that are read and summed up with them, and then dropped. Default 0. */
+  readonly before?: number
+  readonly after?: number
+}
 
 /** Bytes that were read, and the sum as latin1 text, which is compared faster than bytes. */
 export type Summed = { readonly bytes: Uint8Array<ArrayBuffer>; readonly sum: string }
@@ -18,11 +22,11 @@ export interface OpenFile {
   /** One read; fewer bytes than asked for at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>
   /**
-   * Reads and sums up in another thread: all of `buffer` from `position` on and what is `around` it,
-   * fewer bytes only at the end of the file. What was read comes in the same memory, which is moved:
-   * `buffer`, which shares it with nobody, is detached.
+   * Reads and sums up in another thread, fewer bytes than asked for only at the end of the file. What was
+   * read comes in the same memory, which is moved: `buffer`, which shares it with nobody, is detached,
+   * and may be when the read fails.
    */
-  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed>
+  readSummed(reading: Reading): Promise<Summed>
   /** All of `bytes`: a short write is continued. */
   write(bytes: Uint8Array, position: number): Promise<void>
   /** As `write` from the beginning on, in another thread; gives the `checksums` of `bytes`. */
@@ -41,6 +45,8 @@ export type OpenFlags = 'r' | 'r+' | 'wx' | 'w'
  */
 export interface FilePort extends AsyncDisposable {
   open(path: string, flags: OpenFlags): Promise<OpenFile>
+  /** As `OpenFile.readSummed`, of a file that is opened and closed for it, all in the other thread. */
+  readSummed(path: string, reading: Reading): Promise<Summed>
   /** Not recursive. True when it was made, false when it was there. */
   mkdir(path: string): Promise<boolean>
   unlink(path: string): Promise<void>

@@ -1,14 +1,5 @@
 import * as fs from 'node:fs'
-import type {
-  Around,
-  FilePort,
-  OpenFile,
-  OpenFlags,
-  ReadTo,
-  Segments,
-  Sum,
-  Summed,
-} from '../core/file-port.ts'
+import type { FilePort, OpenFile, OpenFlags, Reading, Segments, Summed } from '../core/file-port.ts'
 import { done, result } from './callbacks.ts'
 import { SummingThreads } from './summing-threads.ts'
 
@@ -82,24 +73,15 @@ class DescriptorFile implements OpenFile {
     })
   }
 
-  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
+  readSummed(reading: Reading): Promise<Summed> {
     const entered = this.#counter.enter('read', this.#path)
-    if (entered === undefined) return this.#readInThread(sum, to, around)
-    return entered.then(() => this.#readInThread(sum, to, around))
-  }
-
-  async #readInThread(sum: Sum, { buffer, position }: ReadTo, around?: Around): Promise<Summed> {
-    const { before = 0, after = 0 } = around ?? {}
-    const segmentBytes = sum === 'sha256' ? 0 : sum.segmentBytes
-    const where = { descriptor: this.#descriptor, position, bytes: buffer }
-    const done = await this.#threads.run({ kind: 'read', ...where, segmentBytes, before, after })
-    const { bytes = NO_BYTES } = done
-    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: done.sum }
+    if (entered === undefined) return readInThread(this.#threads, this.#descriptor, reading)
+    return entered.then(() => readInThread(this.#threads, this.#descriptor, reading))
   }
 
   async writeSummed(bytes: Uint8Array, { segmentBytes }: Segments): Promise<Uint8Array> {
     await this.#counter.enter('write', this.#path)
-    const where = { descriptor: this.#descriptor, position: 0, bytes: ownMemory(bytes) }
+    const where = { file: this.#descriptor, position: 0, bytes: ownMemory(bytes) }
     const around = { before: 0, after: 0 }
     const { sum } = await this.#threads.run({ kind: 'write', ...where, segmentBytes, ...around })
     return Buffer.from(sum, 'latin1')
@@ -135,6 +117,17 @@ class DescriptorFile implements OpenFile {
   }
 }
 
+async function readInThread(
+  threads: SummingThreads,
+  file: number | string,
+  { buffer, position, sum, before = 0, after = 0 }: Reading,
+): Promise<Summed> {
+  const segmentBytes = sum === 'sha256' ? 0 : sum.segmentBytes
+  const where = { file, position, bytes: buffer, before, after }
+  const { bytes = NO_BYTES, ...done } = await threads.run({ kind: 'read', ...where, segmentBytes })
+  return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sum: done.sum }
+}
+
 /** A view of larger memory takes all of that to the thread, unless it is shared. */
 function ownMemory(bytes: Uint8Array): Uint8Array {
   const isWhole = bytes.byteLength === bytes.buffer.byteLength
@@ -165,6 +158,16 @@ class NodeFilePort implements FilePort {
       counter: this.#counter,
       threads: this.#threads,
     })
+  }
+
+  async readSummed(path: string, reading: Reading): Promise<Summed> {
+    await this.#counter.enter('open', path)
+    try {
+      await this.#counter.enter('read', path)
+      return await readInThread(this.#threads, path, reading)
+    } finally {
+      await this.#counter.enter('close', path)
+    }
   }
 
   async mkdir(path: string): Promise<boolean> {

@@ -5,7 +5,8 @@
 export type Job = {
   readonly id: number
   readonly kind: 'read' | 'write'
-  readonly descriptor: number
+  /** Its descriptor, or the path of a file that is opened to be read. */
+  readonly file: number | string
   readonly position: number
   readonly bytes: Uint8Array
   /** Of the segments whose checksums are wanted; 0: the SHA-256 is. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { checksums } from '../core/checksums.ts'
 import { type Job, MESSAGE_BYTES, type Reply } from './summing-job.ts'
@@ -22,7 +22,18 @@ function fill(descriptor: number, bytes: Uint8Array, position: number): Uint8Arr
 }
 
 function read(job: Job): Reply {
-  const { id, descriptor, position, bytes, before, after } = job
+  const { file } = job
+  if (typeof file === 'number') return readFrom(file, job)
+  const descriptor = openSync(file, 'r')
+  try {
+    return readFrom(descriptor, job)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function readFrom(descriptor: number, job: Job): Reply {
+  const { id, position, bytes, before, after } = job
   if (before + after === 0) {
     const found = fill(descriptor, bytes, position)
     return { id, bytes: found as Uint8Array<ArrayBuffer>, sum: sumOf(found, job) }
@@ -43,10 +54,11 @@ function scratch(bytes: number): Uint8Array {
   return memory.subarray(0, bytes)
 }
 
-function writeAll({ descriptor, position, bytes }: Job): void {
+function writeAll({ file, position, bytes }: Job): void {
+  if (typeof file === 'string') throw new Error('a file is opened before it is written')
   for (let written = 0; written < bytes.byteLength; ) {
     const left = bytes.byteLength - written
-    written += writeSync(descriptor, bytes, written, left, position + written)
+    written += writeSync(file, bytes, written, left, position + written)
   }
 }
 

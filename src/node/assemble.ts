@@ -79,8 +79,7 @@ export async function assemble(options: NodeOptions, overrides: Overrides = {}):
       path: folder?.blocksDir ?? null,
       files,
       quota,
-      inlineBytes: folder?.stamp.inlineBlockBytes ?? limits.inlineBlockBytes,
-      segmentBytes: folder?.stamp.segmentBytes ?? limits.segmentBytes,
+      ...formatOf(folder),
       metrics,
       writers: writersOf(options.poolThreads ?? 4),
       onStored: (cid) => announce(cid),
@@ -157,6 +156,12 @@ function openScheduler({ concurrency = limits.concurrency }: NodeOptions, overri
   throw new PrsmError('INVALID_INPUT', `${concurrency} operations cannot run at a time`, {
     hint: `concurrency is a whole number from 1 to ${most}`,
   })
+}
+
+/** What the store was made with, as far as blocks are concerned. */
+function formatOf(folder: DataFolder | null) {
+  const { inlineBlockBytes, segmentBytes } = folder?.stamp ?? limits
+  return { inlineBytes: inlineBlockBytes, segmentBytes }
 }
 
 /** Writes wait for the disk; some threads stay free, so that reads do not wait behind them. */

@@ -1,12 +1,10 @@
 import { join } from 'node:path'
 import type {
-  Around,
   FilePort,
   OpenFile,
   OpenFlags,
-  ReadTo,
+  Reading,
   Segments,
-  Sum,
   Summed,
 } from '../../../src/core/file-port.ts'
 import { createFilePort, type FileOperation } from '../../../src/files/file-port.ts'
@@ -123,8 +121,8 @@ class ShortFile implements OpenFile {
     return this.#file.read(buffer, position)
   }
 
-  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
-    return this.#file.readSummed(sum, to, around)
+  readSummed(reading: Reading): Promise<Summed> {
+    return this.#file.readSummed(reading)
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {

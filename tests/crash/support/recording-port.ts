@@ -1,11 +1,9 @@
 import type {
-  Around,
   FilePort,
   OpenFile,
   OpenFlags,
-  ReadTo,
+  Reading,
   Segments,
-  Sum,
   Summed,
 } from '../../../src/core/file-port.ts'
 import type { DiskModel, Extent, PortFile } from './disk-model.ts'
@@ -46,6 +44,10 @@ class RecordingPort implements FilePort {
     const makes = flags === 'wx' || flags === 'w'
     const recorded = makes ? disk.created(path) : undefined
     return new RecordingFile({ ...this.#init, file, path, recorded })
+  }
+
+  readSummed(path: string, reading: Reading): Promise<Summed> {
+    return this.#init.files.readSummed(path, reading)
   }
 
   mkdir(path: string): Promise<boolean> {
@@ -99,8 +101,8 @@ class RecordingFile implements OpenFile {
     return this.#init.file.read(buffer, position)
   }
 
-  readSummed(sum: Sum, to: ReadTo, around?: Around): Promise<Summed> {
-    return this.#init.file.readSummed(sum, to, around)
+  readSummed(reading: Reading): Promise<Summed> {
+    return this.#init.file.readSummed(reading)
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {

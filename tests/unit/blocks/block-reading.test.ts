@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
+import type { Reading } from '../../../src/core/file-port.ts'
+import { limits } from '../../../src/core/limits.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'
 import {
   blockFiles,
@@ -15,7 +17,7 @@ import {
 import { openFiles } from '../../support/open-files.ts'
 
 const MIB = 1024 * 1024
-const SEGMENT = 65_536
+const SEGMENT = limits.segmentBytes
 
 async function stored<T extends Uint8Array>({ store }: OpenStore, ...blocks: T[]): Promise<CID[]> {
   await using lease = store.lease()
@@ -133,7 +135,7 @@ describe('a buffer of the caller', () => {
       [SEGMENT - 1, 2],
       [10, SEGMENT],
       [10, 2 * SEGMENT],
-      [15 * SEGMENT, bytes.length - 15 * SEGMENT],
+      [63 * SEGMENT, bytes.length - 63 * SEGMENT],
       [0, bytes.length],
     ] as const) {
       const part = await open.store.getPart(cid, { offset, length }, { allocate })
@@ -301,7 +303,11 @@ describe('no descriptor left', () => {
       const got = await again.store.getPart(rawCid(block), { offset, length: 5000 })
       expect(same(got, block.subarray(offset, offset + 5000))).toBe(true)
     }
-    for (let round = 0; round < 3; round++) await Promise.all(blocks.map(read))
+    const readAll = async (block: Buffer) =>
+      expect(same(await again.store.get(rawCid(block)), block)).toBe(true)
+    for (let round = 0; round < 3; round++) {
+      await Promise.all([...blocks.map(read), ...blocks.map(readAll)])
+    }
     expect(few.state.refused).toBeGreaterThan(0)
     await stored(again, randomBytes(100_000))
     await Promise.all(blocks.map(read))
@@ -323,6 +329,27 @@ describe('no descriptor left', () => {
     state.open = 0
     expect(await again.store.get(rawCid(block))).toHaveLength(100_000)
   })
+})
+
+it('a block whose memory was lost with the first try is read into new memory', async () => {
+  await using folder = await temporaryFolder()
+  const files = createFilePort()
+  const readSummed = files.readSummed.bind(files)
+  let refused = 0
+  Object.assign(files, {
+    async readSummed(path: string, reading: Reading) {
+      if (refused > 0) return await readSummed(path, reading)
+      refused += 1
+      structuredClone(reading.buffer, { transfer: [reading.buffer.buffer] })
+      throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })
+    },
+  })
+  await using open = await openStore({ folder: folder.path, files })
+  const [whole, part] = [randomBytes(100_000), randomBytes(100_000)]
+  await stored(open, whole, part)
+  await open.store.getPart(rawCid(part), { offset: 0, length: 10 })
+  expect(same(await open.store.get(rawCid(whole)), whole)).toBe(true)
+  expect(refused).toBe(1)
 })
 
 describe('onStored', () => {

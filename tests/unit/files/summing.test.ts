@@ -39,12 +39,12 @@ describe('a read with its sum', () => {
     await using open = await openContent()
     const { file } = open
     const buffer = memory(300_000)
-    const whole = await file.readSummed('sha256', { buffer, position: 5 })
+    const whole = await file.readSummed({ sum: 'sha256', buffer, position: 5 })
     expect(Buffer.compare(whole.bytes, content.subarray(5, 300_005))).toBe(0)
     expect(whole.sum).toBe(sha256(content.subarray(5, 300_005)))
     expect(buffer.buffer.detached).toBe(true)
     const view = new Uint8Array(new ArrayBuffer(200_000), 1000, 150_000)
-    const part = await file.readSummed(CRC, { buffer: view, position: 65_536 })
+    const part = await file.readSummed({ sum: CRC, buffer: view, position: 65_536 })
     const wanted = content.subarray(65_536, 215_536)
     expect(Buffer.compare(part.bytes, wanted)).toBe(0)
     expect(part.bytes.buffer.byteLength).toBe(200_000)
@@ -56,12 +56,12 @@ describe('a read with its sum', () => {
     await using open = await openContent()
     const { file } = open
     const to = { buffer: memory(1000), position: 70_000 }
-    const read = await file.readSummed(CRC, to, { before: 4464, after: 60_072 })
+    const read = await file.readSummed({ sum: CRC, ...to, before: 4464, after: 60_072 })
     expect(Buffer.compare(read.bytes, content.subarray(70_000, 71_000))).toBe(0)
     const around = content.subarray(65_536, 131_072)
     expect(read.sum).toBe(Buffer.from(checksums(around, 65_536)).toString('latin1'))
     const last = { buffer: memory(10), position: content.length - 10 }
-    const end = await file.readSummed('sha256', last, { before: 3, after: 5 })
+    const end = await file.readSummed({ sum: 'sha256', ...last, before: 3, after: 5 })
     expect(end.sum).toBe(sha256(content.subarray(-13)))
     expect(Buffer.compare(end.bytes, content.subarray(-10))).toBe(0)
     await file.close()
@@ -70,16 +70,17 @@ describe('a read with its sum', () => {
   it('has fewer bytes at the end of the file, and none behind it', async () => {
     await using open = await openContent()
     const { file } = open
-    const end = await file.readSummed('sha256', {
+    const end = await file.readSummed({
+      sum: 'sha256',
       buffer: memory(100),
       position: content.length - 7,
     })
     expect(Buffer.compare(end.bytes, content.subarray(-7))).toBe(0)
     expect(end.sum).toBe(sha256(content.subarray(-7)))
     expect(
-      (await file.readSummed(CRC, { buffer: memory(100), position: content.length })).bytes,
+      (await file.readSummed({ sum: CRC, buffer: memory(100), position: content.length })).bytes,
     ).toHaveLength(0)
-    expect((await file.readSummed('sha256', { buffer: memory(0), position: 0 })).sum).toBe(
+    expect((await file.readSummed({ sum: 'sha256', buffer: memory(0), position: 0 })).sum).toBe(
       sha256(memory(0)),
     )
     await file.close()
@@ -91,7 +92,8 @@ describe('a read with its sum', () => {
     const reads = Array.from({ length: 200 }, (_, index) => [index * 4000, 1000 + index * 900])
     await Promise.all(
       reads.map(async ([at = 0, length = 0]) => {
-        const { bytes, sum } = await file.readSummed('sha256', {
+        const { bytes, sum } = await file.readSummed({
+          sum: 'sha256',
           buffer: memory(length),
           position: at,
         })
@@ -107,8 +109,8 @@ describe('a read with its sum', () => {
     const { file } = open
     const directory = await open.files.open(open.folder.path, 'r')
     const [failed, read] = await Promise.allSettled([
-      directory.readSummed(CRC, { buffer: memory(10), position: 0 }),
-      file.readSummed(CRC, { buffer: memory(10), position: 0 }),
+      directory.readSummed({ sum: CRC, buffer: memory(10), position: 0 }),
+      file.readSummed({ sum: CRC, buffer: memory(10), position: 0 }),
     ])
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'EISDIR' } })
     expect(read.status).toBe('fulfilled')
@@ -147,9 +149,9 @@ describe('a write with its sum', () => {
 it('threads that ended are started anew', async () => {
   await using open = await openContent()
   const { file } = open
-  await file.readSummed(CRC, { buffer: memory(10), position: 0 })
+  await file.readSummed({ sum: CRC, buffer: memory(10), position: 0 })
   await open.files[Symbol.asyncDispose]()
-  expect((await file.readSummed(CRC, { buffer: memory(10), position: 0 })).bytes).toHaveLength(
+  expect((await file.readSummed({ sum: CRC, buffer: memory(10), position: 0 })).bytes).toHaveLength(
     10,
   )
   await file.close()
@@ -157,7 +159,7 @@ it('threads that ended are started anew', async () => {
 
 it('what a thread had to do when it ended is told, and not waited for', async () => {
   const threads = new SummingThreads()
-  const where = { descriptor: -1, position: 0, bytes: memory(10), before: 0, after: 0 }
+  const where = { file: -1, position: 0, bytes: memory(10), before: 0, after: 0 }
   const lost = threads.run({ kind: 'read', ...where, ...CRC })
   await threads[Symbol.asyncDispose]()
   await expect(lost).rejects.toThrow(/ended/)
@@ -174,7 +176,7 @@ it('memory that cannot be moved is told, and those beside it are read', async ()
   const { file } = open
   const twice = memory(10)
   const read = (buffer: Uint8Array<ArrayBuffer>) =>
-    file.readSummed(CRC, { buffer, position: 0 })
+    file.readSummed({ sum: CRC, buffer, position: 0 })
   const results = await Promise.allSettled([read(twice), read(twice), read(memory(20))])
   expect(results[1]).toMatchObject({ status: 'rejected' })
   expect(results[2]).toMatchObject({ status: 'fulfilled' })
@@ -195,7 +197,7 @@ it('a view of larger memory is written as it is', async () => {
 it('what is asked for in one turn is answered as it is done, not when all is', async () => {
   await using open = await openContent()
   const { file } = open
-  await file.readSummed(CRC, { buffer: memory(10), position: 0 })
+  await file.readSummed({ sum: CRC, buffer: memory(10), position: 0 })
   const answers: number[] = []
   const turns: number[] = []
   let turn = 0
@@ -204,7 +206,7 @@ it('what is asked for in one turn is answered as it is done, not when all is', a
   }, 0)
   await Promise.all(
     Array.from({ length: 40 }, async (_, index) => {
-      await file.readSummed('sha256', { buffer: memory(900_000), position: 0 })
+      await file.readSummed({ sum: 'sha256', buffer: memory(900_000), position: 0 })
       answers.push(index)
       turns.push(turn)
     }),
@@ -220,7 +222,7 @@ it('a process that has read ends by itself', async () => {
   const program = `
     const { createFilePort } = await import(${JSON.stringify(port)})
     const file = await createFilePort().open(${JSON.stringify(import.meta.filename)}, 'r')
-    const read = await file.readSummed('sha256', { buffer: new Uint8Array(10), position: 0 })
+    const read = await file.readSummed({ sum: 'sha256', buffer: new Uint8Array(10), position: 0 })
     console.log(read.bytes.byteLength)`
   const begun = performance.now()
   const { stdout } = await promisify(execFile)(process.execPath, [

@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
 import { describe, expect, it } from 'vitest'
 import { RAW } from '../../../src/core/cid.ts'
+import { limits } from '../../../src/core/limits.ts'
 import { blockFiles, temporaryFolder } from '../../support/block-store.ts'
 import { codeOf, failureOf } from '../../support/failure.ts'
 import { counted, openRetrieval, putAll, someBlock } from './open-retrieval.ts'
@@ -109,7 +110,7 @@ describe('memory, then disk', () => {
     const part = await session.getPart(cid, { offset: 70_000, length: 100 })
     expect(Buffer.compare(part, bytes.subarray(70_000, 70_100))).toBe(0)
     expect(await session.size(cid)).toBe(MIB)
-    expect(await counted(open.metrics.blockBytesRead)).toBe(65_536)
+    expect(await counted(open.metrics.blockBytesRead)).toBe(limits.segmentBytes)
     await session.getPart(cid, { offset: 70_000, length: 100 })
     expect(await counted(open.metrics.cacheHits)).toBe(0)
   })
