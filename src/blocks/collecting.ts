@@ -21,7 +21,6 @@ import type { HoldListener } from './holds.ts'
 import type { Intake } from './intake.ts'
 import { linksOf } from './links.ts'
 import { inlineBlock, keyOfMultihash } from './multihash.ts'
-import { Slots } from './slots.ts'
 
 export type CollectingInit = {
   readonly db: Database
@@ -123,15 +122,11 @@ export class Collecting implements HoldListener {
     return tally
   }
 
-  /** In batches: while one is synced, the next is written, and no more wait before what others write. */
+  /** One batch after the other: what others write meanwhile waits for one at most, and comes before the next. */
   async #takeAll(rows: readonly DeadRow[]): Promise<readonly DeadRow[]> {
-    const slots = new Slots(2)
-    const taking = await Promise.allSettled(
-      batches(rows).map((batch) => slots.run(() => this.#take(batch))),
-    )
-    const failed = taking.find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw failed.reason
-    return taking.flatMap((taken) => (taken.status === 'fulfilled' ? taken.value : []))
+    const taken: DeadRow[] = []
+    for (const batch of batches(rows)) taken.push(...(await this.#take(batch)))
+    return taken
   }
 
   async #ready(): Promise<void> {
@@ -261,6 +256,7 @@ function batches<T>(rows: readonly T[]): readonly (readonly T[])[] {
 
 /** As many of the rows as free so many bytes with what was taken before. */
 function enough(rows: readonly DeadRow[], before: Tally, bytes: number): readonly DeadRow[] {
+  if (bytes === Number.POSITIVE_INFINITY) return rows
   let tally = before
   const last = rows.findIndex((row) => {
     tally = add(tally, [row])

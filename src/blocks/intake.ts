@@ -13,6 +13,7 @@ import {
 import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
 import { KnownIds } from './known-ids.ts'
+import { cidOfKey } from './multihash.ts'
 import { commitWeight, Pending } from './pending.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
@@ -99,28 +100,25 @@ export class Intake {
     rows: readonly DeadRow[],
     job: (writer: Connection, rows: readonly DeadRow[]) => readonly DeadRow[],
   ): Promise<readonly DeadRow[]> {
-    const dying = rows.map(toDying).filter(({ key }) => !this.#pending.has(key))
-    for (const { entry } of dying) this.#pending.set(entry.key, entry)
+    const dying = rows.filter(({ key }) => !this.#pending.has(key))
+    // One for all of them: the million of a large collection would be as many pieces of memory.
+    const entry = new Pending({ key: '', size: 0, deleting: true })
+    entry.directory = lowestDirectory(dying)
+    for (const { key } of dying) this.#pending.set(key, entry)
     try {
-      const dead = dying.map(({ row }) => row)
-      const taken = await this.#write((writer) => job(writer, dead))
-      const gone = new Set(taken)
-      await Promise.all(
-        dying.filter(({ row }) => gone.has(row)).map((one) => this.#removeDead(one)),
-      )
+      const taken = await this.#write((writer) => job(writer, dying))
+      await Promise.all(taken.filter(hasFile).map((row) => this.#removeDead(row)))
       return taken
     } finally {
-      for (const { entry } of dying) {
-        this.#pending.delete(entry.key)
-        entry.settle()
-      }
+      for (const { key } of dying) this.#pending.delete(key)
+      entry.settle()
     }
   }
 
   /** A file that cannot be removed is without a row: debris, which the next put of the block replaces. */
-  async #removeDead({ entry, row }: Dying): Promise<void> {
-    this.#files?.opened.forget(entry.key)
-    if (row.directory !== null) await this.#files?.remove(entry.cid, row.directory).catch(() => {})
+  async #removeDead({ key, directory }: DeadFile): Promise<void> {
+    this.#files?.opened.forget(key)
+    await this.#files?.remove(cidOfKey(key), directory).catch(() => {})
   }
 
   /** What was removed is gone for good, and the next start need not look for it. */
@@ -300,14 +298,18 @@ export class Intake {
   }
 }
 
-/** A block that is being collected: its key is held against puts. */
-type Dying = { readonly key: string; readonly entry: Pending; readonly row: DeadRow }
+type DeadFile = DeadRow & { readonly directory: number }
 
-function toDying(row: DeadRow): Dying {
-  const { key } = row
-  const entry = new Pending({ key, size: 0, deleting: true })
-  entry.directory = row.directory ?? undefined
-  return { key, entry, row }
+function hasFile(row: DeadRow): row is DeadFile {
+  return row.directory !== null
+}
+
+function lowestDirectory(rows: readonly DeadRow[]): number | undefined {
+  let lowest: number | undefined
+  for (const { directory } of rows) {
+    if (directory !== null) lowest = Math.min(lowest ?? directory, directory)
+  }
+  return lowest
 }
 
 function toWrite({ cid, content, links }: Pending): BlockWrite {

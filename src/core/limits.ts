@@ -169,8 +169,8 @@ export const limits = {
   /** Milliseconds the head of a request may take, and an idle connection is kept open. */
   headMs: 10_000,
   keepAliveMs: 30_000,
-  /** Bytes of a `-wal` file above which it is checkpointed. */
-  walCheckpointBytes: 24 * MIB,
+  /** Bytes of a `-wal` file above which it is checkpointed: what is written meanwhile shares the disk with the sync of so much. */
+  walCheckpointBytes: 8 * MIB,
   /** Milliseconds of work in one transaction of the write queue. */
   writeBatchMs: 5,
   /** Milliseconds a write waits while another program has the database locked. */

@@ -45,8 +45,10 @@ export class Checkpointer {
   }
 
   /**
-   * Before a batch: starts what is due, and pauses the queue where the batch must not come first. On
-   * a full disk the room of the -wal is the room there is: using it anew lets deletions through.
+   * Before a batch: starts what is due, and pauses the queue where the batch must not come first. The
+   * first write of all does not wait for a worker that has to be started: it syncs the header of the
+   * -wal itself. On a full disk the room of the -wal is the room there is: using it anew lets deletions
+   * through.
    */
   readonly look = (full: boolean): void => {
     const { wal, queue } = this.#init
@@ -55,7 +57,7 @@ export class Checkpointer {
     if (this.#running !== undefined) {
       if (bytes >= 2 * limits.walCheckpointBytes) queue.pause()
     } else if (performance.now() >= this.#notBefore) {
-      if (frames === checkpointed) this.#start(() => this.#restart())
+      if (frames === checkpointed && this.#used) this.#start(() => this.#restart())
       else if (full || bytes > limits.walCheckpointBytes) this.#start(() => this.#checkpoint())
     }
   }

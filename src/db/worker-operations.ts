@@ -1,3 +1,4 @@
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { type Connection, openWorkerConnection } from './connection.ts'
 import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 
@@ -19,6 +20,24 @@ function connectionTo(path: string): Connection {
   return connection
 }
 
+/**
+ * Descriptors of the database files, for syncs. To close one drops SQLite's locks on the file in the whole
+ * process: it stays open until nobody of ours has the file open, or nothing can be written any more.
+ */
+const descriptors = new Map<string, number>()
+
+function syncFile(path: string): void {
+  const descriptor = descriptors.get(path) ?? openSync(path, 'r')
+  descriptors.set(path, descriptor)
+  fdatasyncSync(descriptor)
+}
+
+function closeDescriptor(path: string): void {
+  const descriptor = descriptors.get(path)
+  if (descriptor !== undefined) closeSync(descriptor)
+  descriptors.delete(path)
+}
+
 type CheckpointRow = { busy: number; log: number; checkpointed: number }
 
 function checkpoint(path: string, mode: 'PASSIVE' | 'RESTART'): CheckpointRow {
@@ -32,9 +51,14 @@ function checkpoint(path: string, mode: 'PASSIVE' | 'RESTART'): CheckpointRow {
  * runs on the worker's thread with connections of its own; input and output cross by structured clone.
  */
 export const operations = {
-  /** Copies what it can of the -wal into the file, beside readers and the writer. */
+  /**
+   * Copies what it can of the -wal into the file, beside readers and the writer, and syncs it. SQLite
+   * does so only where nothing was written meanwhile; else it would when the -wal is begun anew, and
+   * all that is written waits for that.
+   */
   checkpoint({ path }: File): WalState {
     const { log, checkpointed } = checkpoint(path, 'PASSIVE')
+    syncFile(path)
     return { frames: log, checkpointed }
   },
 
@@ -61,6 +85,7 @@ export const operations = {
   closeFile({ path }: File): void {
     connections.get(path)?.close()
     connections.delete(path)
+    closeDescriptor(path)
   },
 } as const
 

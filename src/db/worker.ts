@@ -76,6 +76,8 @@ class ThreadWorker implements DatabaseWorker {
       ...{ name: 'prsm-database', execArgv: [] },
       // What it makes is dropped at once: with V8's own figure 48 MB of it would lie about.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      // A thread that dies must not close a database file: that drops the locks of all who have it open.
+      trackUnmanagedFds: false,
     })
     thread.on('message', (response: WorkerResponse) => this.#answer(thread, response))
     thread.on('error', (cause) => this.#died(thread, cause))
