@@ -5,7 +5,7 @@ import { environment } from '../config/env.ts'
  * for so long that a large upload takes 60 MB more, and a third more processor time; with 4, it is
  * collected so often that the gateway answers a quarter fewer requests.
  */
-const YOUNG_GENERATION = '--max-semi-space-size=8'
+export const YOUNG_GENERATION = '--max-semi-space-size=8'
 
 /** What the environment does not say otherwise. */
 const DEFAULTS = {

@@ -18,14 +18,15 @@ type Result<M extends Methods, K extends keyof M> = Awaited<ReturnType<M[K]>>
 
 const START_MS = 60_000
 
-/** Starts the module at `url`, which calls `serve`. Disposing or aborting kills it. */
+/** Starts the module at `url`, which calls `serve`, with these flags of Node. Disposing or aborting kills it. */
 export async function startProgram<M extends Methods>(
   url: URL,
   signal: AbortSignal,
+  flags: readonly string[] = [],
 ): Promise<Program<M>> {
   const child = fork(url, [], {
     env: poolEnvironment(),
-    execArgv: [],
+    execArgv: [...flags],
     signal,
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
