@@ -92,20 +92,24 @@ export async function closeDatabaseFile(file: DatabaseFile): Promise<void> {
   }
   await warned(wal.close(), init.onWarning)
   if (queue.failure !== undefined) {
-    await closeInWorker(file)
+    await askIfUsed(file, 'closeFile')
     writer.close()
     reader.close()
   } else {
     reader.close()
     writer.close()
-    await closeInWorker(file)
+    await askIfUsed(file, 'closeFile')
   }
+  await askIfUsed(file, 'releaseFile')
 }
 
-/** A worker that was not asked about this file has no connection to it, and may not even run. */
-async function closeInWorker({ init, checkpointer }: DatabaseFile): Promise<void> {
+/** A worker that was not asked about this file has nothing of it open, and may not even run. */
+async function askIfUsed(
+  { init, checkpointer }: DatabaseFile,
+  name: 'closeFile' | 'releaseFile',
+): Promise<void> {
   if (!checkpointer.used) return
-  await warned(init.worker.request('closeFile', { path: init.path }), init.onWarning)
+  await warned(init.worker.request(name, { path: init.path }), init.onWarning)
 }
 
 /** Closing goes on to its end, whatever fails on the way: what was acknowledged is in the -wal. */

@@ -22,7 +22,7 @@ function connectionTo(path: string): Connection {
 
 /**
  * Descriptors of the database files, for syncs. To close one drops SQLite's locks on the file in the whole
- * process: it stays open until nobody of ours has the file open, or nothing can be written any more.
+ * process: it stays open until no connection of ours has the file open.
  */
 const descriptors = new Map<string, number>()
 
@@ -30,12 +30,6 @@ function syncFile(path: string): void {
   const descriptor = descriptors.get(path) ?? openSync(path, 'r')
   descriptors.set(path, descriptor)
   fdatasyncSync(descriptor)
-}
-
-function closeDescriptor(path: string): void {
-  const descriptor = descriptors.get(path)
-  if (descriptor !== undefined) closeSync(descriptor)
-  descriptors.delete(path)
 }
 
 type CheckpointRow = { busy: number; log: number; checkpointed: number }
@@ -85,7 +79,13 @@ export const operations = {
   closeFile({ path }: File): void {
     connections.get(path)?.close()
     connections.delete(path)
-    closeDescriptor(path)
+  },
+
+  /** After the last connection to this file has been closed. */
+  releaseFile({ path }: File): void {
+    const descriptor = descriptors.get(path)
+    if (descriptor !== undefined) closeSync(descriptor)
+    descriptors.delete(path)
   },
 } as const
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { get, type IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import { Connection } from './connection.ts'
-import { type Load, type Loaded, load } from './load.ts'
-import { RANGE_BYTES, randomOffset } from './ranges.ts'
+import type { Load } from './load.ts'
+import { getRange, loadConnections, rangeHeader } from './load-connections.ts'
 import { serve } from './serve.ts'
 
 /* A client of IPFS gateways that does nothing but count bytes: the same for all of them. */
@@ -17,9 +17,7 @@ const methods = {
   /** Ranges of 64 KiB at random offsets of a file of `bytes`. */
   async ranges({ url, cid, bytes, ...asked }: Content & Load & { readonly bytes: number }) {
     return await loadConnections(url, asked, async (connection) => {
-      const offset = randomOffset(bytes)
-      const headers = rangeHeader(offset, RANGE_BYTES)
-      expectBytes(await connection.get(`/ipfs/${cid}`, { status: 206, headers }), RANGE_BYTES)
+      await getRange(connection, `/ipfs/${cid}`, bytes)
     })
   },
 
@@ -76,24 +74,6 @@ const methods = {
     })
     return hash.digest('hex')
   },
-}
-
-async function loadConnections(
-  url: string,
-  asked: Load,
-  ask: (connection: Connection) => Promise<void>,
-): Promise<Loaded> {
-  using stack = new DisposableStack()
-  const opening = Array.from({ length: asked.connections }, () => Connection.open(url))
-  const connections = (await Promise.all(opening)).map((connection) => stack.use(connection))
-  return await load(asked, async (index) => {
-    const connection = connections[index]
-    if (connection !== undefined) await ask(connection)
-  })
-}
-
-function rangeHeader(offset: number, length: number): string {
-  return `Range: bytes=${offset}-${offset + length - 1}\r\n`
 }
 
 function expectBytes(got: number, wanted: number): void {

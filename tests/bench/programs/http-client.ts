@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { finished, pipeline } from 'node:stream/promises'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { API_ROOT, OCTETS, uploadResult } from '../../../src/api/schemas.ts'
-import { type RangesAsked, readRanges } from './ranges.ts'
+import { Connection } from './connection.ts'
+import { getRange, loadConnections } from './load-connections.ts'
+import type { RangesAsked } from './ranges.ts'
 import { serve } from './serve.ts'
 
 /* A client that does nothing but move bytes, so that the daemon is what is measured. */
@@ -24,40 +26,17 @@ const methods = {
   },
 
   async readFile({ url, cid }: { readonly url: string; readonly cid: string }) {
+    using connection = await Connection.open(url)
     const begun = performance.now()
-    const bytes = await read(`${url}${API_ROOT}/ipfs/${cid}`, {})
+    const bytes = await connection.get(`${API_ROOT}/ipfs/${cid}`, {})
     return { ms: performance.now() - begun, bytes }
   },
 
-  async ranges({ url, ...asked }: RangesAsked & { readonly url: string }) {
-    const agent = new Agent({ keepAlive: true, maxSockets: asked.connections })
-    const content = `${url}${API_ROOT}/ipfs/${asked.cid}`
-    try {
-      return await readRanges(asked, (offset, length) =>
-        read(content, { agent, headers: { range: `bytes=${offset}-${offset + length - 1}` } }),
-      )
-    } finally {
-      agent.destroy()
-    }
+  async ranges({ url, cid, bytes, ...asked }: RangesAsked & { readonly url: string }) {
+    return await loadConnections(url, asked, (connection) =>
+      getRange(connection, `${API_ROOT}/ipfs/${cid}`, bytes),
+    )
   },
-}
-
-/** Bytes of the body. Rejects for a status other than 200 and 206, and for a body that breaks off. */
-async function read(
-  url: string,
-  options: { readonly agent?: Agent; readonly headers?: Readonly<Record<string, string>> },
-): Promise<number> {
-  const sent = request(url, options)
-  sent.end()
-  const response = await responseOf(sent)
-  const { statusCode } = response
-  if (statusCode !== 200 && statusCode !== 206) {
-    throw new Error(`${statusCode}: ${await textOf(response)}`)
-  }
-  let bytes = 0
-  response.on('data', (chunk: Buffer) => (bytes += chunk.byteLength))
-  await finished(response)
-  return bytes
 }
 
 function responseOf(sent: ClientRequest): Promise<IncomingMessage> {

@@ -105,7 +105,7 @@ export class Life {
   #beforeWorker(name: string, path: string): void {
     if (this.#isOver) return
     this.#init.onStep(`before ${name} ${path}`)
-    if (this.#isOver || name === 'closeFile') return
+    if (this.#isOver || name === 'closeFile' || name === 'releaseFile') return
     this.#walSynced = this.#init.disk.beginSync(`${path}-wal`)
     this.#before = readFileSync(path)
   }

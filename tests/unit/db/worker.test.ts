@@ -26,6 +26,7 @@ test('an operation crosses to the thread and back, with its errors', async () =>
   expect(state.frames).toBeGreaterThan(0)
   expect(state.checkpointed).toBe(state.frames)
   await worker.request('closeFile', { path: db.path })
+  await worker.request('releaseFile', { path: db.path })
 
   const missing = join(folder.path, 'missing.db')
   const error = await errorOf(worker.request('checkpoint', { path: missing }))
