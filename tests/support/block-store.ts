@@ -82,3 +82,11 @@ export async function blockFiles(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
 }
+
+/** Puts blocks under a lease of their own; they are durable afterwards. */
+export async function stored({ store }: OpenStore, ...blocks: Uint8Array[]): Promise<CID[]> {
+  await using lease = store.lease()
+  for (const block of blocks) await lease.put(rawCid(block), block)
+  await lease.sync()
+  return blocks.map(rawCid)
+}
