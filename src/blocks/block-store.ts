@@ -256,7 +256,9 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     for (let row = known; ; row = undefined) {
       const pending = this.#intake.find(put.key)
       const admission =
-        pending === undefined ? await this.#meet(put, row ?? this.#find(put)) : join(pending, put)
+        pending === undefined
+          ? await this.#meet(put, row ?? this.#find(put))
+          : this.#join(pending, put)
       if (admission !== undefined) return admission
       await pending?.durable.catch(() => {})
     }
@@ -295,6 +297,19 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     this.#intake.add(pending)
     this.#files?.opened.forget(key)
     return { pending, fresh: true }
+  }
+
+  /**
+   * Adds a put to an entry that is under way, unless its row is being committed without these links, or
+   * was written in an epoch that is over: a collection that began since may take it.
+   */
+  #join(pending: Pending, { cid, links }: Put): Admission | undefined {
+    const { deleting, epoch = this.#generations.current } = pending
+    if (deleting || epoch < this.#generations.current) return undefined
+    const known = cid.code === RAW || pending.links.has(cid.code)
+    if (!known && pending.taken) return undefined
+    if (!known) pending.addLinks(cid.code, links)
+    return { pending, fresh: false }
   }
 
   #stored({ cid, size }: Pending): void {
@@ -341,13 +356,4 @@ type Put = {
   readonly key: string
   readonly bytes: Uint8Array
   readonly links: readonly CID[]
-}
-
-/** Adds a put to an entry that is under way, unless its row is being committed without these links. */
-function join(pending: Pending, { cid, links }: Put): Admission | undefined {
-  if (pending.deleting) return undefined
-  const known = cid.code === RAW || pending.links.has(cid.code)
-  if (!known && pending.taken) return undefined
-  if (!known) pending.addLinks(cid.code, links)
-  return { pending, fresh: false }
 }

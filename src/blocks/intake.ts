@@ -207,6 +207,7 @@ export class Intake {
       const epoch = this.#generations.current
       this.#ids.enter(epoch)
       commitBlocks(writer, batch.map(toWrite), { epoch, ids: this.#ids })
+      for (const entry of batch) entry.epoch = epoch
     }, batch)
   }
 

@@ -42,6 +42,8 @@ export class Pending {
   readonly replaces: number | undefined
   /** Set when the row is being committed: too late for more links. */
   taken = false
+  /** The epoch its row was written with; undefined before. */
+  epoch: number | undefined
   /** The bytes are where they belong and, in a file, synced. */
   written: Promise<void> = DONE
   #cid: CID | undefined

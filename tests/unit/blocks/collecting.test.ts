@@ -84,6 +84,39 @@ test('what a lease has put or met is not taken while it is open, however old the
   expect((await collectAll(blocks)).blocks).toBe(2)
 })
 
+test.each([
+  ['in the database', 100],
+  ['in a file', LARGE],
+])(
+  'a dedup hit, of the new epoch, on a block of the old one that is being synced, %s',
+  async (_, bytes) => {
+    const hook = once('datasync', /-wal$/)
+    await using opened = await open(hook.before)
+    const { store: blocks } = opened
+    const block = leaf(1, bytes)
+    const beginning = Promise.withResolvers<{
+      readonly collecting: ReturnType<BlockStore['collecting']>
+    }>()
+    await using later = new AsyncDisposableStack()
+    {
+      await using first = blocks.lease()
+      await first.put(block.cid, block.bytes)
+      hook.arm(() => beginning.resolve({ collecting: blocks.collecting() }))
+      const synced = first.sync()
+      await beginning.promise
+      const second = later.use(blocks.lease())
+      await second.put(block.cid, block.bytes)
+      await synced
+      // Nobody keeps what the first has brought.
+      later.defer(() => second.sync())
+    }
+    await using collecting = await (await beginning.promise).collecting
+    await collecting.sweep({})
+    await later.disposeAsync()
+    await readable(blocks, block)
+  },
+)
+
 test('a dedup hit on a dying block: it is stored anew', async () => {
   const hook = once('unlink', /data$/)
   await using opened = await open(hook.before)
