@@ -79,7 +79,8 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
       }
       const buffer = memory((allocate ?? newBuffer)(found.place.size))
       const read = await this.#read(wanted, found, { sum: 'sha256', buffer, position: 0 })
-      if (read !== undefined) return this.#wholeRead(cid, read)
+      const bytes = read && this.#wholeRead(wanted, found, read)
+      if (bytes !== undefined) return bytes
     }
   }
 
@@ -153,11 +154,12 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     return bytes
   }
 
-  /** As `#whole`, where the SHA-256 is known. */
-  #wholeRead(cid: CID, { bytes, sum }: Summed): Uint8Array {
-    if (!isSha256(cid)) return this.#whole(cid, bytes)
-    if (!isDigest(cid, sum)) {
-      throw this.#damaged({ cid, key: keyOf(cid) }, 'its bytes do not hash to its CID')
+  /** The bytes of a file whose SHA-256 is known, when they are all of the block. Undefined as of `#read`. */
+  #wholeRead(wanted: Wanted, file: BlockFile, { bytes, sum }: Summed): Uint8Array | undefined {
+    const { cid } = wanted
+    if (!(isSha256(cid) ? isDigest(cid, sum) : matches(cid, bytes))) {
+      if (file.stale) return undefined
+      throw this.#damaged(wanted, 'its bytes do not hash to its CID')
     }
     this.#countRead(bytes.byteLength)
     return bytes
@@ -182,13 +184,17 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     })
     if (read === undefined) return undefined
     if (!segmentsMatch(read.sum, offset / segmentBytes, file.place.segments)) {
+      if (file.stale) return undefined
       throw this.#damaged(wanted, 'a segment does not agree with its checksum')
     }
     this.#countRead(length)
     return read.bytes
   }
 
-  /** Fills `buffer`. Undefined when the block is not there any more: its file was removed by intent. */
+  /**
+   * Fills `buffer`. Undefined when it has to be looked up again: the block was taken away, or stored anew,
+   * and what is wrong with what was read says nothing of the block.
+   */
   async #read(wanted: Wanted, file: BlockFile, reading: Reading): Promise<Summed | undefined> {
     const wantedBytes = reading.buffer.byteLength
     try {
@@ -197,9 +203,10 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
     } catch (error) {
       const what = `the file of block ${wanted.cid}`
       if (systemCode(error) !== 'ENOENT') throw toStorageError(error, what)
-      if (this.#moved(wanted, file.place)) return undefined
+      if (file.stale || this.#moved(wanted, file.place)) return undefined
       throw this.#damaged(wanted, 'its file is missing', error)
     }
+    if (file.stale) return undefined
     throw this.#damaged(wanted, 'its file is too short')
   }
 
@@ -213,7 +220,7 @@ export class BlockReader implements LocalBlocks, AsyncDisposable {
   }
 
   #damaged({ cid, key }: Wanted, what: string, cause?: unknown): PrsmError {
-    this.#files?.opened.forget(key)
+    this.#files?.opened.letGo(key)
     return this.#damage.found(cid, what, cause)
   }
 

@@ -16,6 +16,8 @@ export class BlockFile {
   readonly place: FilePlace
   /** True while the next reader may use it; false: it is opened for each read of its own, and the last of those who have it open closes it. */
   kept: boolean
+  /** True when the block was taken away, or is being stored anew, since this was looked up: its file may be another. */
+  stale = false
   readers = 0
   file: OpenFile | undefined
   opening: Promise<OpenFile> | undefined
@@ -40,6 +42,8 @@ export class OpenFiles implements AsyncDisposable {
   readonly #files: FilePort
   readonly #kept = new Map<string, BlockFile>()
   readonly #closing = new Set<Promise<void>>()
+  /** Reads that open their file themselves, by the key of its block: when they do so, it may be another. */
+  readonly #once = new Map<string, Set<BlockFile>>()
   /** Called at the end of a read or of an open: who found no descriptor, and who closes the store. */
   #waiting: (() => void)[] = []
   #most: number
@@ -82,7 +86,7 @@ export class OpenFiles implements AsyncDisposable {
     block.readers += 1
     this.#reading += 1
     try {
-      if (!block.kept) return await this.#readOnce(block.path, reading)
+      if (!block.kept) return await this.#readOnce(block, reading)
       const file = block.file ?? (await this.#opened(block))
       return await file.readSummed(reading)
     } finally {
@@ -94,8 +98,10 @@ export class OpenFiles implements AsyncDisposable {
   }
 
   /** A read that opens its file itself. Its memory may be lost with the first try. */
-  async #readOnce(path: string, reading: Reading): Promise<Summed> {
+  async #readOnce(block: BlockFile, reading: Reading): Promise<Summed> {
     const { byteLength } = reading.buffer
+    const { path } = block
+    using _ = this.#enter(block)
     for (let buffer = reading.buffer; ; ) {
       const read = await this.#ask(() => this.#files.readSummed(path, { ...reading, buffer }))
       if (read !== undefined) return read
@@ -103,8 +109,16 @@ export class OpenFiles implements AsyncDisposable {
     }
   }
 
-  /** The next reader opens the block's file anew. */
+  /** The block changes: the next reader opens its file anew, and who reads it now looks again where it is wrong. */
   forget(key: string): void {
+    for (const block of this.#once.get(key) ?? []) block.stale = true
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) kept.stale = true
+    this.letGo(key)
+  }
+
+  /** The next reader opens the block's file anew: it is damaged. */
+  letGo(key: string): void {
     const block = this.#kept.get(key)
     if (block !== undefined) this.#drop(block)
   }
@@ -125,6 +139,18 @@ export class OpenFiles implements AsyncDisposable {
     this.#dropOldest(this.#kept.size)
     while (this.#reading > 0) await this.#nextEnd()
     await Promise.all(this.#closing)
+  }
+
+  #enter(block: BlockFile): Disposable {
+    const { key } = block
+    const blocks = this.#once.get(key) ?? new Set()
+    this.#once.set(key, blocks.add(block))
+    return {
+      [Symbol.dispose]: () => {
+        blocks.delete(block)
+        if (blocks.size === 0) this.#once.delete(key)
+      },
+    }
   }
 
   #opened(block: BlockFile): Promise<OpenFile> {

@@ -57,7 +57,7 @@ export class Checkpointer {
     if (this.#running !== undefined) {
       if (bytes >= 2 * limits.walCheckpointBytes) queue.pause()
     } else if (performance.now() >= this.#notBefore) {
-      if (frames === checkpointed && this.#used) this.#start(() => this.#restart())
+      if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
       else if (full || bytes > limits.walCheckpointBytes) this.#start(() => this.#checkpoint())
     }
   }

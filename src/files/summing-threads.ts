@@ -185,10 +185,24 @@ class Thread {
   /** The next job starts a new thread. */
   #fail(cause: unknown): void {
     this.#onEnd()
-    const error = new Error('the thread that reads and writes files ended', { cause })
+    const error = Object.assign(
+      new Error('the thread that reads and writes files ended', { cause }),
+      {
+        ...codeOf(cause),
+      },
+    )
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
+    // Who asks again asks with the same memory.
+    this.#outbox = []
+    this.#outboxBytes = 0
   }
+}
+
+/** A thread needs descriptors of its own to start, and says so in words alone; it has done nothing then. */
+function codeOf(cause: unknown): { readonly code?: string } {
+  const code = /\b(?:EMFILE|ENFILE)\b/.exec(cause instanceof Error ? cause.message : '')?.[0]
+  return code === undefined ? {} : { code }
 }
 
 function rebuilt({

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import type { Reading } from '../../../src/core/file-port.ts'
@@ -211,3 +213,48 @@ it('a block whose memory was lost with the first try is read into new memory', a
   expect(same(await open.store.get(rawCid(whole)), whole)).toBe(true)
   expect(refused).toBe(1)
 })
+
+it('a read whose block is taken away and stored anew before its file is opened looks again', async () => {
+  await using folder = await temporaryFolder()
+  const gates = new Map([
+    ['read', gate()],
+    ['write', gate()],
+  ])
+  let guarded = false
+  const files = createFilePort({
+    before: ({ name, path }) => {
+      const found = guarded && path.endsWith('.data') ? gates.get(name) : undefined
+      found?.reached.resolve()
+      return found?.open.promise
+    },
+  })
+  await using open = await openStore({ folder: folder.path, files })
+  const block = randomBytes(100_000)
+  const [cid = identity] = await stored(open, block)
+  guarded = true
+  const read = open.store.get(cid)
+  await gates.get('read')?.reached.promise
+  await open.store.delete(cid)
+  const again = stored(open, block)
+  await gates.get('write')?.reached.promise
+  // Its new file is there, and empty.
+  gates.get('read')?.open.resolve()
+  expect(same(await read, block)).toBe(true)
+  gates.get('write')?.open.resolve()
+  await again
+  expect(same(await open.store.get(cid), block)).toBe(true)
+})
+
+it('a thread that finds no descriptor to start with takes some of the idle files', async () => {
+  await using folder = await temporaryFolder()
+  const program = join(import.meta.dirname, 'read-with-few-descriptors.ts')
+  const command = `ulimit -n 100; exec "$0" "$1" "$2"`
+  const args = ['-c', command, process.execPath, program, folder.path]
+  const { stdout } = await promisify(execFile)('sh', args, { timeout: 60_000 })
+  expect(stdout).toBe('8 of 8\n')
+}, 60_000)
+
+/** What somebody reaches, and waits at until it is open. */
+function gate() {
+  return { reached: Promise.withResolvers<void>(), open: Promise.withResolvers<void>() }
+}
