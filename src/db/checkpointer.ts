@@ -1,4 +1,4 @@
-import { PrsmError, toPrsmError } from '../core/errors.ts'
+import { isPrsmError, PrsmError, toPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Wal } from './wal.ts'
 import type { DatabaseWorker } from './worker.ts'
@@ -120,7 +120,11 @@ export class Checkpointer {
   async #copy(): Promise<void> {
     const { worker, path, queue } = this.#init
     await queue.sync()
-    await worker.request('checkpoint', { path })
+    try {
+      await worker.request('checkpoint', { path })
+    } catch (error) {
+      throw isUnsynced(error) ? queue.fail(error) : error
+    }
   }
 
   async #restart(): Promise<void> {
@@ -132,4 +136,11 @@ export class Checkpointer {
       details: { file: path },
     })
   }
+}
+
+/** Nobody knows what of the database file is on the disk: the -wal, which has it all, may not be begun anew. */
+function isUnsynced(error: unknown): boolean {
+  if (!isPrsmError(error)) return false
+  const { unsynced } = error.details
+  return unsynced === true
 }

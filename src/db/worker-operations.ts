@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
+import { PrsmError } from '../core/errors.ts'
 import { type Connection, openWorkerConnection } from './connection.ts'
 import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 
@@ -26,10 +27,29 @@ function connectionTo(path: string): Connection {
  */
 const descriptors = new Map<string, number>()
 
+/** What failed here may be tried no more: the system has forgotten what it could not write. */
 function syncFile(path: string): void {
-  const descriptor = descriptors.get(path) ?? openSync(path, 'r')
-  descriptors.set(path, descriptor)
-  fdatasyncSync(descriptor)
+  const descriptor = descriptorOf(path)
+  if (descriptor === undefined) return
+  try {
+    fdatasyncSync(descriptor)
+  } catch (cause) {
+    throw new PrsmError('STORAGE_IO', `${path}: a checkpoint could not be synced`, {
+      details: { file: path, unsynced: true },
+      cause,
+    })
+  }
+}
+
+/** Where no descriptor is left, SQLite's own sync comes later, when the -wal is begun anew. */
+function descriptorOf(path: string): number | undefined {
+  try {
+    const descriptor = descriptors.get(path) ?? openSync(path, 'r')
+    descriptors.set(path, descriptor)
+    return descriptor
+  } catch {
+    return undefined
+  }
 }
 
 type CheckpointRow = { busy: number; log: number; checkpointed: number }

@@ -74,7 +74,7 @@ export class WriteQueue {
     try {
       await this.#sync?.()
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
@@ -167,8 +167,8 @@ export class WriteQueue {
     this.#schedule()
   }
 
-  /** After a failed sync nobody knows what of the -wal is on the disk; asking again may lie. */
-  #fail(cause: unknown): PrsmError {
+  /** Ends writing: after a failed sync nobody knows what is on the disk, and asking again may lie. */
+  fail(cause: unknown): PrsmError {
     if (this.#failure !== undefined) return this.#failure
     const file = this.#writer.name
     const failure = new PrsmError('STORAGE_IO', `${file}: a write could not be synced`, {

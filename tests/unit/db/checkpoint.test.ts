@@ -3,8 +3,16 @@ import { dirname } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { PrsmError } from '../../../src/core/errors.ts'
 import { limits } from '../../../src/core/limits.ts'
-import { addItem, codeOf, openTestDatabase, type TestDatabase } from '../../support/database.ts'
+import type { Input, OperationName } from '../../../src/db/worker-operations.ts'
+import {
+  addItem,
+  codeOf,
+  errorOf,
+  openTestDatabase,
+  type TestDatabase,
+} from '../../support/database.ts'
 
 const MIB = 1024 * 1024
 
@@ -102,6 +110,26 @@ test('a reader in the way is a warning; the -wal grows meanwhile and shrinks aft
   expect((await stat(`${db.path}-wal`)).size).toBeLessThan(2 * limits.walCheckpointBytes + MIB)
   expect(db.names().filter((name) => name.startsWith('n'))).toEqual(numbered('n', 800))
 }, 30_000)
+
+test('a checkpoint that cannot be synced ends writing, and the -wal keeps all', async () => {
+  await using db = await openTestDatabase()
+  await store(db, numbered('n', 20), new Uint8Array(10_000))
+  const request = db.worker.request.bind(db.worker)
+  const cause = new PrsmError('STORAGE_IO', 'EIO', { details: { unsynced: true } })
+  const failing = async (name: OperationName, input: { path: string }) => {
+    if (name === 'checkpoint') throw cause
+    return await request(name, input as Input<typeof name>)
+  }
+  Object.assign(db.worker, { request: failing })
+  const walBytes = db.database.walBytes()
+  expect(await errorOf(db.database.checkpoint())).toMatchObject({ code: 'STORAGE_IO', cause })
+  expect(db.failures).toHaveLength(1)
+  expect(await codeOf(addItem(db.database, 'later'))).toBe('STORAGE_IO')
+  await db.database.close()
+  expect((await stat(`${db.path}-wal`)).size).toBeGreaterThanOrEqual(walBytes)
+  await using again = await openTestDatabase({ folder: dirname(db.path) })
+  expect(again.names()).toEqual(numbered('n', 20))
+})
 
 test('a database that was only read needs no worker', async () => {
   await using first = await openTestDatabase()
