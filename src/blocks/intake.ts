@@ -123,7 +123,11 @@ export class Intake {
 
   /** What was removed is gone for good, and the next start need not look for it. */
   async settleRemovals(): Promise<void> {
-    await this.#files?.syncRemovals()
+    try {
+      await this.#files?.syncRemovals()
+    } catch (error) {
+      throw toStorageError(error, 'the removal of block files')
+    }
     await this.#write(() => {})
   }
 

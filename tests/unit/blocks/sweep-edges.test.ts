@@ -166,3 +166,25 @@ test('leases that are to be durable during a commit share the next one', async (
   await Promise.all(storing)
   expect(jobs).toBeLessThan(20)
 })
+
+test('a directory that cannot be synced after a sweep is a fault of the disk, and is synced by the next', async () => {
+  await using folder = await temporaryFolder()
+  let broken = false
+  const files = createFilePort({
+    before: ({ name, path }) =>
+      broken && name === 'syncDirectory' && path.includes('/blocks/')
+        ? Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
+        : undefined,
+  })
+  await using opened = await openStore({ folder: folder.path, files })
+  await store(opened.store, leaf(1, 100_000))
+  {
+    await using collecting = await opened.store.collecting()
+    await collecting.sweep({})
+  }
+  broken = true
+  await expect(opened.store.giveBack()).rejects.toMatchObject({ code: 'STORAGE_IO' })
+  broken = false
+  await opened.store.giveBack()
+  expect(blockIndex.meta(opened.db.reader, 'unclean_directory')).toBe(0)
+})
