@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
@@ -247,7 +248,7 @@ it('a read whose block is taken away and stored anew before its file is opened l
 
 it('a thread that finds no descriptor to start with takes some of the idle files', async () => {
   await using folder = await temporaryFolder()
-  const program = join(import.meta.dirname, 'read-with-few-descriptors.ts')
+  const program = fileURLToPath(new URL('./read-with-few-descriptors.ts', import.meta.url))
   const command = `ulimit -n 100; exec "$0" "$1" "$2"`
   const args = ['-c', command, process.execPath, program, folder.path]
   const { stdout } = await promisify(execFile)('sh', args, { timeout: 60_000 })
