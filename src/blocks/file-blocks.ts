@@ -5,7 +5,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { RAW } from '../core/cid.ts'
 import { systemCode } from '../core/errors.ts'
-import type { FilePort, OpenFile } from '../core/file-port.ts'
+import type { FilePort, OpenFile, Segments } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { OpenFiles } from './open-files.ts'
 import { Unlinks } from './unlinks.ts'
@@ -99,9 +99,7 @@ export class FileBlocks extends FsBlockstore {
     const path = this.pathOf(cid, directory)
     const file = await this.#create(path)
     try {
-      await writeSynced(file, async () => {
-        onWritten(await file.writeSummed(bytes, { segmentBytes: this.#segmentBytes }))
-      })
+      await writeSynced(file, { bytes, segmentBytes: this.#segmentBytes, onWritten })
     } catch (error) {
       await this.remove(cid, directory).catch(() => {})
       throw error
@@ -187,9 +185,19 @@ export class FileBlocks extends FsBlockstore {
 }
 
 /** Closed in any case; a file that could not be closed is none to rely on. */
-async function writeSynced(file: OpenFile, write: () => Promise<void>): Promise<void> {
+async function writeSynced(
+  file: OpenFile,
+  {
+    bytes,
+    segmentBytes,
+    onWritten,
+  }: Pick<WriteOptions, 'onWritten'> &
+    Segments & {
+      readonly bytes: Uint8Array
+    },
+): Promise<void> {
   try {
-    await write()
+    onWritten(await file.writeSummed(bytes, { segmentBytes }))
     await file.datasync()
   } finally {
     await file.close()

@@ -124,7 +124,6 @@ const collection = {
   'collection.read-p99': ['library: 99 of 100 of these reads within', 'ms'],
   'collection.upload-longest': ['library: the longest wait of a 1 KiB upload meanwhile', 'ms'],
   'collection.upload-p99': ['library: 99 of 100 of these uploads within', 'ms'],
-  'collection.read-for-it': ['library: longer than the longest read without it', 'ms'],
   'collection.upload-for-it': ['library: longer than the longest upload without it', 'ms'],
   'collection.loop-p99': ['library: delay of the event loop meanwhile, p99', 'ms'],
   'collection.loop-longest': ['library: the longest delay of the event loop', 'ms'],

@@ -71,11 +71,8 @@ async function collectOurs(
   )
   addWatched(bench, 'collection', { ...result, memory: above(idle, peakBytes) })
   const { figures, round } = bench
-  for (const kind of ['read', 'upload'] as const) {
-    const waits = `${kind}s` as const
-    const more = result[waits].longestMs - quiet.result[waits].longestMs
-    figures.add(`collection.${kind}-for-it`, round, Math.max(0, more))
-  }
+  const more = result.uploads.longestMs - quiet.result.uploads.longestMs
+  figures.add('collection.upload-for-it', round, Math.max(0, more))
   figures.add('collection.loop-p99', round, result.delay.p99Ms)
   figures.add('collection.loop-longest', round, result.delay.longestMs)
   const { ms, blocks } = result
