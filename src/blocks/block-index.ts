@@ -1,70 +1,20 @@
-import type { CID } from 'multiformats/cid'
 import type { Connection } from '../db/database.ts'
-import { packLinks } from '../db/packed-links.ts'
 import { statement } from '../db/statement.ts'
+import {
+  ABSENT,
+  type BlockRow,
+  count,
+  dropDamaged,
+  dropInline,
+  FILE,
+  fileBytesOf,
+  findBlock,
+  INLINE,
+  type MetaKey,
+} from '../db/store-blocks.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
-import type { KnownIds } from './known-ids.ts'
-import { keyOf, keyOfMultihash } from './multihash.ts'
 
-/** Where a block is: only named by a link, in `blocks.db`, or in a file of its own. */
-export const ABSENT = 0
-export const INLINE = 1
-export const FILE = 2
-
-/** A row of the block index. `directory` and `segments` belong to file blocks. */
-export type BlockRow = {
-  readonly id: number
-  readonly place: number
-  readonly size: number
-  readonly epoch: number
-  readonly directory: number | null
-  readonly segments: Uint8Array | null
-}
-
-/** What a commit stores of one block: the block itself unless it is there already, and its links by codec. */
-export type BlockWrite = {
-  readonly multihash: Uint8Array
-  readonly content:
-    | { readonly place: typeof INLINE; readonly bytes: Uint8Array }
-    | {
-        readonly place: typeof FILE
-        readonly size: number
-        readonly directory: number
-        readonly segments: Uint8Array
-      }
-    | { readonly place: 'stored' }
-  readonly links: ReadonlyMap<number, readonly CID[]>
-}
-
-const find = statement<[Uint8Array], BlockRow>(
-  'SELECT id, place, size, epoch, directory, segments FROM block WHERE multihash = ?',
-)
-const findNamed = statement<[Uint8Array], { id: number; epoch: number }>(
-  'SELECT id, epoch FROM block WHERE multihash = ?',
-)
 const findEpoch = statement<[number], { epoch: number }>('SELECT epoch FROM block WHERE id = ?')
-type Stored = [
-  place: number,
-  size: number,
-  epoch: number,
-  directory: number | null,
-  segments: Uint8Array | null,
-]
-/** Changes nothing where the block has a row: most have none, and looking first would cost as much again. */
-const storeNew = statement<[Uint8Array, ...Stored], never>(
-  `INSERT INTO block (multihash, place, size, epoch, directory, segments) VALUES (?, ?, ?, ?, ?, ?)
-   ON CONFLICT (multihash) DO NOTHING`,
-)
-const storeAgain = statement<[...Stored, number], never>(
-  'UPDATE block SET place = ?, size = ?, epoch = ?, directory = ?, segments = ? WHERE id = ?',
-)
-const nameAbsent = statement<[Uint8Array, number], never>(
-  `INSERT INTO block (multihash, place, size, epoch) VALUES (?, ${ABSENT}, 0, ?)`,
-)
-const touch = statement<[number, number], never>('UPDATE block SET epoch = ? WHERE id = ?')
-const storeInline = statement<[number, Uint8Array], never>(
-  'INSERT OR REPLACE INTO inline (id, bytes) VALUES (?, ?)',
-)
 /** As it was found, and of an epoch below the floor. */
 const AS_FOUND = 'id = ? AND epoch < ? AND place = ? AND directory IS ?'
 type Found = [id: number, floor: number, place: number, directory: number | null]
@@ -80,25 +30,16 @@ const dropLinks = statement<[number], never>('DELETE FROM links WHERE parent = ?
 const makeAbsent = statement<[number], never>(
   `UPDATE block SET place = ${ABSENT}, size = 0, directory = NULL, segments = NULL WHERE id = ?`,
 )
-const dropInline = statement<[number], never>('DELETE FROM inline WHERE id = ?')
-const storeLinks = statement<[number, number, Uint8Array], never>(
-  'INSERT OR REPLACE INTO links (parent, codec, children) VALUES (?, ?, ?)',
-)
 const findLinks = statement<[number, number], { children: Uint8Array }>(
   'SELECT children FROM links WHERE parent = ? AND codec = ?',
 )
 const markDamaged = statement<[number, number], never>(
   'INSERT OR IGNORE INTO damaged (block, found_at) VALUES (?, ?)',
 )
-const dropDamaged = statement<[number], never>('DELETE FROM damaged WHERE block = ?')
 const isDamaged = statement<[number], { block: number }>(
   'SELECT block FROM damaged WHERE block = ?',
 )
 const readMeta = statement<[string], { value: number }>('SELECT value FROM meta WHERE key = ?')
-const writeMeta = statement<[number, string], never>('UPDATE meta SET value = ? WHERE key = ?')
-const addMeta = statement<[number, string], never>(
-  'UPDATE meta SET value = value + ? WHERE key = ?',
-)
 const lastDirectory = statement<[], { directory: number | null; count: number }>(
   `SELECT max(directory) AS directory,
      (SELECT count(*) FROM block WHERE directory = (SELECT max(directory) FROM block)) AS count
@@ -115,7 +56,7 @@ const page = statement<[number, number], { id: number; multihash: Uint8Array }>(
 )
 
 export const blockIndex = {
-  find: (db: Connection, multihash: Uint8Array) => find.get(db, multihash),
+  find: (db: Connection, multihash: Uint8Array) => findBlock.get(db, multihash),
   hasLinks: (db: Connection, id: number, codec: number) =>
     findLinks.get(db, id, codec) !== undefined,
   links: (db: Connection, id: number, codec: number) => findLinks.get(db, id, codec)?.children,
@@ -132,111 +73,8 @@ export const blockIndex = {
   page: (db: Connection, after: number, limit: number) => page.all(db, after, limit),
 } as const
 
-export type MetaKey = 'epoch' | 'unclean_directory' | 'blocks' | 'bytes' | 'file_bytes'
-
-export function setMeta(db: Connection, key: MetaKey, value: number): void {
-  writeMeta.run(db, value, key)
-}
-
 export function recordDamage(db: Connection, id: number): void {
   markDamaged.run(db, id, Date.now())
-}
-
-/** A batch of blocks that is being committed: of which epoch, and the ids that are known without a look. */
-export type Commit = { readonly epoch: number; readonly ids: KnownIds }
-
-/** Stores the rows of blocks in the running transaction. */
-export function commitBlocks(db: Connection, writes: Iterable<BlockWrite>, commit: Commit): void {
-  let tally: Tally = NOTHING
-  for (const write of writes) {
-    const { id, added } = commitContent(db, write, commit.epoch)
-    commit.ids.add(keyOfMultihash(write.multihash), id)
-    if (added !== NOTHING) tally = plus(tally, added)
-    for (const [codec, links] of write.links) {
-      const stored = links.map((link) => ({ child: idOf(db, link, commit), codec: link.code }))
-      storeLinks.run(db, id, codec, packLinks(stored))
-    }
-  }
-  count(db, tally)
-}
-
-type Committed = { readonly id: number; readonly added: Tally }
-
-function commitContent(
-  db: Connection,
-  { multihash, content }: BlockWrite,
-  epoch: number,
-): Committed {
-  if (content.place === 'stored') {
-    const row = findNamed.get(db, multihash)
-    if (row === undefined) throw new Error('a stored block has no row')
-    touch.run(db, epoch, row.id)
-    return { id: row.id, added: NOTHING }
-  }
-  const { place, size, directory, segments } =
-    content.place === FILE
-      ? content
-      : { place: INLINE, size: content.bytes.byteLength, directory: null, segments: null }
-  const stored: Stored = [place, size, epoch, directory, segments]
-  const { changes, lastInsertRowid } = storeNew.run(db, multihash, ...stored)
-  const isNew = changes === 1
-  const { id, added } = isNew
-    ? { id: Number(lastInsertRowid), added: tallyOf(place, size) }
-    : commitAgain(db, multihash, stored)
-  if (content.place === INLINE) storeInline.run(db, id, content.bytes)
-  return { id, added }
-}
-
-/** The same of a block that has a row: it was only named by a link, or stood there damaged. */
-function commitAgain(db: Connection, multihash: Uint8Array, stored: Stored): Committed {
-  const before = find.get(db, multihash)
-  if (before === undefined) throw new Error('a block that could not be inserted has no row')
-  storeAgain.run(db, ...stored, before.id)
-  const [place, size] = stored
-  dropDamaged.run(db, before.id)
-  const isAbsent = before.place === ABSENT
-  return { id: before.id, added: isAbsent ? tallyOf(place, size) : replaced(db, before, place) }
-}
-
-/** Blocks, their bytes, and the bytes their files take on the disk. */
-export type Tally = { readonly blocks: number; readonly bytes: number; readonly fileBytes: number }
-
-const NOTHING: Tally = { blocks: 0, bytes: 0, fileBytes: 0 }
-
-function tallyOf(place: number, size: number): Tally {
-  return { blocks: 1, bytes: size, fileBytes: place === FILE ? fileBytesOf(size) : 0 }
-}
-
-function plus(a: Tally, b: Tally): Tally {
-  return {
-    blocks: a.blocks + b.blocks,
-    bytes: a.bytes + b.bytes,
-    fileBytes: a.fileBytes + b.fileBytes,
-  }
-}
-
-/** Bytes a file takes on the disk come in steps of this. */
-const DISK_BLOCK = 4096
-
-/** What a block's file takes on the disk. */
-export function fileBytesOf(size: number): number {
-  return Math.ceil(size / DISK_BLOCK) * DISK_BLOCK
-}
-
-/** Adds to the totals of the store, or takes away. */
-export function count(db: Connection, { blocks, bytes, fileBytes }: Tally): void {
-  if (blocks !== 0) addMeta.run(db, blocks, 'blocks')
-  if (bytes !== 0) addMeta.run(db, bytes, 'bytes')
-  if (fileBytes !== 0) addMeta.run(db, fileBytes, 'file_bytes')
-}
-
-/** A block that stood there damaged has been written anew: what that adds. */
-function replaced(db: Connection, before: BlockRow, place: number): Tally {
-  if (before.place === INLINE && place === FILE) dropInline.run(db, before.id)
-  const isFile = Number(place === FILE)
-  const wasFile = Number(before.place === FILE)
-  const fileBytes = (isFile - wasFile) * fileBytesOf(before.size)
-  return { blocks: 0, bytes: 0, fileBytes }
 }
 
 /** Takes a block out of the index; its row stays, for the links that name it. */
@@ -246,21 +84,6 @@ export function removeBlock(db: Connection, row: BlockRow): void {
   dropDamaged.run(db, row.id)
   const fileBytes = row.place === FILE ? -fileBytesOf(row.size) : 0
   count(db, { blocks: -1, bytes: -row.size, fileBytes })
-}
-
-/** The row of a block that a link names, of this epoch from now on: no collection that runs takes it. */
-function idOf(db: Connection, cid: CID, { epoch, ids }: Commit): number {
-  const key = keyOf(cid)
-  const id = ids.find(key) ?? rowOf(db, cid.multihash.bytes, epoch)
-  ids.add(key, id)
-  return id
-}
-
-function rowOf(db: Connection, multihash: Uint8Array, epoch: number): number {
-  const known = findNamed.get(db, multihash)
-  if (known === undefined) return Number(nameAbsent.run(db, multihash, epoch).lastInsertRowid)
-  if (known.epoch < epoch) touch.run(db, epoch, known.id)
-  return known.id
 }
 
 /** What a collection found dead: blocks of epochs below `floor`. Of those in `named` the row stays, for the links that name it. */

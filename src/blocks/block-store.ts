@@ -8,8 +8,9 @@ import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
+import { ABSENT, type BlockRow, FILE, INLINE, setMeta } from '../db/store-blocks.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { ABSENT, type BlockRow, blockIndex, FILE, INLINE, setMeta } from './block-index.ts'
+import { blockIndex } from './block-index.ts'
 import { BlockReader } from './block-reader.ts'
 import { Collecting } from './collecting.ts'
 import { DagWalk, type DagWalkInit } from './dag-walk.ts'
@@ -148,14 +149,14 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const floor = await this.#generations.begin(limits.collectionPatienceMs, signal)
     throwIfCancelled(signal)
     const epoch = this.#generations.current
-    // After the epoch began: whatever has a higher id is of it.
+    // Behind whatever is being stored as of the epoch before: what comes now has a higher id than the bound.
+    await this.#db.write((writer) => setMeta(writer, 'epoch', epoch))
     const bound = await this.#db.ask('idBound', null)
     const collecting = new Collecting({
       ...{ db: this.#db, intake: this.#intake, floor, bound, relink, signal },
     })
     const listening = this.#holds.listen(collecting)
     await collecting.begin()
-    await this.#db.write((writer) => setMeta(writer, 'epoch', epoch))
     return Object.assign(collecting, {
       [Symbol.asyncDispose]: async () => {
         listening[Symbol.dispose]()
@@ -287,11 +288,9 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   #store({ cid, key, bytes, links }: Put, row: BlockRow | undefined): Admission {
     if (row !== undefined) this.#damage.mend(row.id)
     const inline = bytes.byteLength <= this.#inlineBytes
-    const pending = new Pending({
-      ...{ cid, key, size: bytes.byteLength, bytes },
-      ...(inline && { content: { place: INLINE, bytes } }),
-      replaces: row?.directory ?? undefined,
-    })
+    const content = inline ? ({ place: INLINE, bytes } as const) : undefined
+    const replaces = row?.directory ?? undefined
+    const pending = new Pending({ cid, key, size: bytes.byteLength, bytes, content, replaces })
     if (cid.code !== RAW) pending.addLinks(cid.code, links)
     pending.onSettled((settled) => settled === undefined && this.#stored(pending))
     this.#intake.add(pending)

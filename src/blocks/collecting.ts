@@ -4,23 +4,16 @@ import { isPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Connection, Database } from '../db/database.ts'
+import { keyOfMultihash } from '../db/known-ids.ts'
 import type { MarkRoot, Unlinked } from '../db/marker.ts'
 import { SharedIds } from '../db/shared-ids.ts'
+import { ABSENT, count, FILE, fileBytesOf, type Tally } from '../db/store-blocks.ts'
 import type { DeadRow, IdPage } from '../db/sweep-queries.ts'
-import {
-  ABSENT,
-  count,
-  dropDeadLinks,
-  dropLostDamage,
-  FILE,
-  fileBytesOf,
-  removeDead,
-  type Tally,
-} from './block-index.ts'
+import { dropDeadLinks, dropLostDamage, removeDead } from './block-index.ts'
 import type { HoldListener } from './holds.ts'
 import type { Intake } from './intake.ts'
 import { linksOf } from './links.ts'
-import { inlineBlock, keyOfMultihash } from './multihash.ts'
+import { inlineBlock } from './multihash.ts'
 
 export type CollectingInit = {
   readonly db: Database

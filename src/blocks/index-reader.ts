@@ -1,6 +1,7 @@
 import type { Connection } from '../db/database.ts'
 import { statement } from '../db/statement.ts'
-import { ABSENT, type BlockRow, blockIndex, FILE } from './block-index.ts'
+import { ABSENT, type BlockRow, FILE } from '../db/store-blocks.ts'
+import { blockIndex } from './block-index.ts'
 import type { FilePlace } from './open-files.ts'
 
 /** Where a block is, and what it is when it is in the database. */

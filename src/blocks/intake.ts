@@ -1,25 +1,24 @@
 import type { CID } from 'multiformats/cid'
+import { limits } from '../core/limits.ts'
 import type { Connection, Database } from '../db/database.ts'
-import type { DeadRow } from '../db/sweep-queries.ts'
+import { KnownIds } from '../db/known-ids.ts'
+import { BlockPacker } from '../db/packed-blocks.ts'
 import {
   type BlockRow,
   type BlockWrite,
-  blockIndex,
-  commitBlocks,
   FILE,
-  removeBlock,
+  type MetaKey,
   setMeta,
-} from './block-index.ts'
+  storeBlocks,
+} from '../db/store-blocks.ts'
+import type { DeadRow } from '../db/sweep-queries.ts'
+import { blockIndex, removeBlock } from './block-index.ts'
 import type { FileBlocks } from './file-blocks.ts'
 import type { Generations } from './generations.ts'
-import { KnownIds } from './known-ids.ts'
 import { cidOfKey } from './multihash.ts'
 import { commitWeight, Pending } from './pending.ts'
 import { Slots } from './slots.ts'
 import { toStorageError } from './storage-errors.ts'
-
-/** Work of one transaction, in units of `commitWeight`: about 4 ms. */
-const BATCH_WEIGHT = 400
 
 /** No directory has this number. */
 const UNKNOWN = -1
@@ -48,6 +47,7 @@ export class Intake {
   #committing = 0
   #flushAsked = false
   readonly #ids = new KnownIds()
+  readonly #packer = new BlockPacker()
   /** As the index has it. */
   #unclean = UNKNOWN
 
@@ -138,13 +138,13 @@ export class Intake {
   flush(): void {
     this.#flushAsked = this.#committing > 0
     if (this.#flushAsked) return
-    while (this.#ready.length > 0) this.#commitBatch()
+    while (this.#ready.length > 0) this.#commitBatch(limits.storeBatchWeight)
   }
 
-  #commitBatch(): void {
-    const batch = this.#takeBatch()
+  #commitBatch(weight: number): void {
+    const batch = this.#takeBatch(weight)
     this.#committing += 1
-    this.#commit(batch)
+    this.#commit(batch, weight > limits.storeBatchWeight)
       .then(
         () => this.#finish(batch),
         (error: unknown) => this.#undo(batch, error),
@@ -184,17 +184,19 @@ export class Intake {
   #enqueue(entry: Pending): void {
     this.#ready.push(entry)
     this.#readyWeight += commitWeight(entry)
-    while (this.#readyWeight >= BATCH_WEIGHT) this.#commitBatch()
+    if (this.#readyWeight < limits.storeBatchWeight) return
+    const weight = this.#db.canStoreAside() ? limits.storeAsideWeight : limits.storeBatchWeight
+    if (this.#readyWeight >= weight) this.#commitBatch(weight)
   }
 
-  #takeBatch(): Pending[] {
+  #takeBatch(most: number): Pending[] {
     let weight = 0
     let count = 0
     for (const entry of this.#ready) {
       weight += commitWeight(entry)
       entry.taken = true
       count += 1
-      if (weight >= BATCH_WEIGHT) break
+      if (weight >= most) break
     }
     this.#readyWeight = Math.max(0, this.#readyWeight - weight)
     const batch = this.#ready.slice(0, count)
@@ -202,17 +204,42 @@ export class Intake {
     return batch
   }
 
-  async #commit(batch: readonly Pending[]): Promise<void> {
+  /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
+  async #commit(batch: readonly Pending[], aside: boolean): Promise<void> {
     const directories = new Set(
       batch.map(({ directory }) => directory).filter((number) => number !== undefined),
     )
     await Promise.all([...directories].map((number) => this.#files?.syncDirectory(number)))
+    if (aside) return this.#storeAside(batch)
     await this.#write((writer) => {
-      const epoch = this.#generations.current
+      const epoch = this.#enterEpoch(batch)
       this.#ids.enter(epoch)
-      commitBlocks(writer, batch.map(toWrite), { epoch, ids: this.#ids })
-      for (const entry of batch) entry.epoch = epoch
+      storeBlocks(writer, batch.map(toWrite), { epoch, ids: this.#ids })
     }, batch)
+  }
+
+  /** Of which epoch the rows of a batch are whose turn has come: a put that joins one has to know it. */
+  #enterEpoch(batch: readonly Pending[]): number {
+    const epoch = this.#generations.current
+    for (const entry of batch) entry.epoch = epoch
+    return epoch
+  }
+
+  /** Until it is committed nobody knows what the index has of the directories. */
+  async #storeAside(batch: readonly Pending[]): Promise<void> {
+    let unclean = UNKNOWN
+    const begin = () => {
+      unclean = this.#lowestUnclean(batch)
+      const meta: [MetaKey, number][] = []
+      if (unclean !== this.#unclean) meta.push(['unclean_directory', unclean])
+      this.#unclean = UNKNOWN
+      const blocks = this.#packer.pack(batch.map(toWrite))
+      return { epoch: this.#enterEpoch(batch), blocks, meta }
+    }
+    const onCommitted = () => {
+      this.#unclean = unclean
+    }
+    await this.#db.storeAside(begin, onCommitted)
   }
 
   /** A write, with where the next start has to look for files without a row. `batch` has its rows with it. */

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { fileBytesOf } from './block-index.ts'
+import { fileBytesOf } from '../db/store-blocks.ts'
 import type { Generation } from './generations.ts'
 import { inlineBlock, matches } from './multihash.ts'
 import type { Pending, Settled } from './pending.ts'
@@ -24,7 +24,12 @@ export type LeaseStore = {
   flush(): void
 }
 
-type Brought = { readonly room: number; readonly released: () => void }
+type Put = {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+  readonly room: number
+  readonly released: () => void
+}
 
 export type PutOptions = {
   /** True when the caller has just computed the CID from these very bytes. */
@@ -68,29 +73,42 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Stores a block. Resolves when it is taken in and readable, durable only after `sync()`; `bytes`
-   * must not be changed until then. Throws BLOCK_REJECTED when they are too many or not what `cid`
-   * names, and what an earlier block of the lease failed with.
+   * Stores a block. When it is taken in it is readable, but durable only after `sync()`; `bytes` must not
+   * be changed until then. A promise only where that has to be waited for: most small blocks need none.
+   * Rejects with BLOCK_REJECTED when they are too many or not what `cid` names, and with what an earlier
+   * block of the lease failed with.
    */
-  async put(cid: CID, bytes: Uint8Array, options: PutOptions = NO_OPTIONS): Promise<void> {
-    const { hashed = false, released = nothing } = options
-    this.#throwFailure()
-    checkBlock(cid, bytes, hashed)
-    if (inlineBlock(cid) !== undefined) return
-    const room = diskBytes(bytes)
-    const asked = this.#reservation?.take(room)
-    if (asked !== undefined) await asked
-    const { pending, fresh } = await this.#admit(cid, bytes, room)
+  put(cid: CID, bytes: Uint8Array, options: PutOptions = NO_OPTIONS): Promise<void> | undefined {
+    try {
+      this.#throwFailure()
+      checkBlock(cid, bytes, options.hashed ?? false)
+      if (inlineBlock(cid) !== undefined) return undefined
+      const room = diskBytes(bytes)
+      const put = { cid, bytes, room, released: options.released ?? nothing }
+      const asked = this.#reservation?.take(room)
+      return asked === undefined ? this.#put(put) : asked.then(() => this.#put(put))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #put(put: Put): Promise<void> | undefined {
+    const admission = this.#admit(put)
+    if (admission instanceof Promise) return admission.then((found) => this.#admitted(put, found))
+    return this.#admitted(put, admission)
+  }
+
+  #admitted({ bytes, room, released }: Put, { pending, fresh }: Admission) {
     if (pending !== undefined && fresh) {
       this.#newBytes += bytes.byteLength
-      this.#bring(pending, { room, released })
+      this.#bring(pending, room, released)
     } else {
       if (pending !== undefined) this.#follow(pending)
       this.#reservation?.give(room)
       this.#reusedBytes += bytes.byteLength
       released()
     }
-    if (!this.#hasRoom()) await this.#awaitRoom()
+    return this.#hasRoom() ? undefined : this.#awaitRoom()
   }
 
   /** Takes the room for so many bytes of content at once. Throws STORAGE_FULL where it is not there. */
@@ -123,7 +141,7 @@ export class Lease implements AsyncDisposable {
   }
 
   /** Gives the room back where nothing came of it. */
-  #admit(cid: CID, bytes: Uint8Array, room: number): Admission | Promise<Admission> {
+  #admit({ cid, bytes, room }: Put): Admission | Promise<Admission> {
     try {
       const admission = this.#store.admit(cid, bytes)
       if (!(admission instanceof Promise)) return admission
@@ -149,31 +167,35 @@ export class Lease implements AsyncDisposable {
    * A block of this lease: it has its room until it is stored, and counts as that. A file is dirty until
    * it is synced, and held until the system has its bytes; a block in the database until its row is.
    */
-  #bring(pending: Pending, { room, released }: Brought): void {
+  #bring(pending: Pending, room: number, released: () => void): void {
     const { size, inFile } = pending
     this.#open.add(pending)
     this.#dirty += size
     this.#held += size
-    const letGo = () => {
-      this.#held -= size
-      released()
-      this.#look()
-    }
-    const clean = () => {
-      this.#dirty -= size
-      this.#look()
-    }
-    if (inFile) {
-      pending.copied.then(letGo, letGo)
-      pending.written.then(clean, clean)
-    }
+    if (inFile) this.#watchFile(pending, released)
     pending.onSettled((settled) => {
       this.#reservation?.give(room)
       this.#ended(pending, settled)
       if (inFile) return
       this.#dirty -= size
-      letGo()
+      this.#letGo(size, released)
     })
+  }
+
+  #watchFile({ size, copied, written }: Pending, released: () => void): void {
+    const letGo = () => this.#letGo(size, released)
+    const clean = () => {
+      this.#dirty -= size
+      this.#look()
+    }
+    copied.then(letGo, letGo)
+    written.then(clean, clean)
+  }
+
+  #letGo(size: number, released: () => void): void {
+    this.#held -= size
+    released()
+    this.#look()
   }
 
   #ended(pending: Pending, settled: Settled): void {

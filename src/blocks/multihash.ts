@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
+import { keyOfMultihash } from '../db/known-ids.ts'
 
 const IDENTITY = 0x00
 const SHA2_256 = 0x12
@@ -16,11 +17,6 @@ const functions: ReadonlyMap<number, string> = new Map([
 /** A string that two CIDs share exactly when they name the same bytes: their multihash. */
 export function keyOf(cid: CID): string {
   return keyOfMultihash(cid.multihash.bytes)
-}
-
-/** The key of a block whose multihash is known. */
-export function keyOfMultihash(multihash: Uint8Array): string {
-  return bufferOf(multihash).toString('latin1')
 }
 
 /** The CID of a key, as raw: the key has only the multihash. */

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import type { BlockWrite } from './block-index.ts'
+import type { BlockWrite } from '../db/store-blocks.ts'
 import { cidOfKey } from './multihash.ts'
 
 /** How a block's way ended: with nothing, or with what it failed with. */
@@ -12,7 +12,7 @@ export type PendingInit = {
   readonly size: number
   /** With these and no `content` yet it becomes a file. */
   readonly bytes?: Uint8Array
-  readonly content?: BlockWrite['content']
+  readonly content?: BlockWrite['content'] | undefined
   readonly replaces?: number | undefined
   readonly deleting?: boolean
 }
@@ -21,6 +21,11 @@ type Links = ReadonlyMap<number, readonly CID[]>
 
 const NO_LINKS: Links = new Map()
 const DONE = Promise.resolve()
+const WELL = { as: undefined }
+
+type Listener = (settled: Settled) => void
+
+const NO_LISTENERS: readonly Listener[] = []
 
 /**
  * A block on its way to durability. Readers and dedup see it from the moment it is put; every lease
@@ -49,7 +54,9 @@ export class Pending {
   #cid: CID | undefined
   readonly #copied: PromiseWithResolvers<void> | undefined
   #links: Links = NO_LINKS
-  #listeners: ((settled: Settled) => void)[] = []
+  /** Most have one. */
+  #listener: Listener | undefined
+  #others: readonly Listener[] = NO_LISTENERS
   #settled: { readonly as: Settled } | undefined
   #durable: Promise<void> | undefined
 
@@ -95,17 +102,19 @@ export class Pending {
   }
 
   /** Calls `listener` when it has ended; at once where it has. */
-  onSettled(listener: (settled: Settled) => void): void {
-    if (this.#settled === undefined) this.#listeners.push(listener)
-    else listener(this.#settled.as)
+  onSettled(listener: Listener): void {
+    if (this.#settled !== undefined) listener(this.#settled.as)
+    else if (this.#listener === undefined) this.#listener = listener
+    else this.#others = [...this.#others, listener]
   }
 
   settle(as?: Settled): void {
     if (this.#settled !== undefined) return
-    this.#settled = { as }
-    const listeners = this.#listeners
-    this.#listeners = []
-    for (const listener of listeners) listener(as)
+    this.#settled = as === undefined ? WELL : { as }
+    this.#listener?.(as)
+    for (const listener of this.#others) listener(as)
+    this.#listener = undefined
+    this.#others = NO_LISTENERS
   }
 
   #promise(): Promise<void> {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import { Digest } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
@@ -30,6 +31,29 @@ export function decodeCid(bytes: Uint8Array): CID {
   const own = bytes as Uint8Array<ArrayBuffer>
   const digest = new Digest(sha256.code, SHA256_BYTES, own.subarray(PREFIX_BYTES), own.subarray(2))
   return new CID(1, codec, digest, own)
+}
+
+const CID_BYTES = PREFIX_BYTES + SHA256_BYTES
+/** CIDs whose bytes share a piece of memory: a piece each costs as much as the hash of a small block. */
+const CIDS_AT_ONCE = 32
+
+let piece = Buffer.alloc(0)
+let taken = 0
+
+/** The CID of some bytes: version 1 with their SHA-256. `codec` is a code below 128. */
+export function sha256Cid(codec: number, bytes: Uint8Array): CID {
+  if (taken === piece.byteLength) {
+    piece = Buffer.allocUnsafeSlow(CIDS_AT_ONCE * CID_BYTES)
+    taken = 0
+  }
+  const own = new Uint8Array(piece.buffer, taken, CID_BYTES)
+  own[0] = 1
+  own[1] = codec
+  own[2] = sha256.code
+  own[3] = SHA256_BYTES
+  piece.write(hash('sha256', bytes, 'binary'), taken + PREFIX_BYTES, 'binary')
+  taken += CID_BYTES
+  return decodeCid(own)
 }
 
 /** Parses a CID of any version and base that multiformats knows without configuration. Throws INVALID_CID. */

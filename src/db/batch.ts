@@ -12,6 +12,13 @@ export type Job = {
   value: unknown
 }
 
+/** A batch that another thread commits, alone. */
+export type AsideJob = Omit<Job, 'run'> & { readonly runAside: () => Promise<void> }
+
+export function isAside(job: Job | AsideJob): job is AsideJob {
+  return 'runAside' in job
+}
+
 /**
  * `taken` jobs from the front are done with: the `committed` ones wait for a sync, the others were
  * rejected, and the disk was `full` for one of these.
@@ -115,13 +122,15 @@ export class BatchRunner {
   }
 }
 
+type Rejected = Pick<Job, 'reject'>
+
 /** Errors of the driver are translated; what a job throws itself arrives as it is. */
-export function rejectAll(jobs: readonly Job[], error: unknown, writer: Connection): void {
+export function rejectAll(jobs: readonly Rejected[], error: unknown, writer: Connection): void {
   const reason = sqliteCode(error) === undefined ? error : fromSqlite(error, writer.name)
   for (const job of jobs) job.reject(reason)
 }
 
-function isFull(error: unknown): boolean {
+export function isFull(error: unknown): boolean {
   if (isPrsmError(error)) return error.code === 'STORAGE_FULL'
   return sqliteCode(error) === 'SQLITE_FULL'
 }

@@ -55,7 +55,7 @@ export class Checkpointer {
     const { frames, checkpointed } = wal.state()
     const bytes = wal.bytes(frames)
     if (this.#running !== undefined) {
-      if (bytes >= 2 * limits.walCheckpointBytes) queue.pause()
+      if (bytes >= 2 * limits.walCheckpointBytes) void queue.pause()
     } else if (performance.now() >= this.#notBefore) {
       if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
       else if (full || bytes > limits.walCheckpointBytes) this.#start(() => this.#checkpoint())
@@ -129,7 +129,7 @@ export class Checkpointer {
 
   async #restart(): Promise<void> {
     const { worker, path, queue } = this.#init
-    queue.pause()
+    await queue.pause()
     if (await worker.request('restartWal', { path })) return
     throw new PrsmError('STORE_LOCKED', `${path}: a reader holds up the checkpoint`, {
       hint: 'end the program that reads this file; the node goes on meanwhile',

@@ -54,6 +54,14 @@ export function openWorkerConnection(path: string): Connection {
   return connection
 }
 
+/** The storing thread's own: it writes blocks while nobody else writes, and may wait for who locked the file. */
+export function openStoringConnection(path: string): Connection {
+  const connection = new Sqlite(path, { fileMustExist: true, timeout: limits.writeLockMs })
+  configure(connection, WRITER_CACHE_KIB)
+  connection.pragma('foreign_keys = OFF')
+  return connection
+}
+
 /** A database in memory: one connection that reads and writes. */
 export function openMemory({ pageBytes, foreignKeys }: WriterInit): Connection {
   const connection = new Sqlite(':memory:')

@@ -21,6 +21,7 @@ function fileOf(input: unknown): string | undefined {
   return typeof input.path === 'string' ? input.path : undefined
 }
 
+parentPort?.postMessage('ready')
 parentPort?.on('message', (request: WorkerRequest) => {
   void answer(request).then((response) => parentPort?.postMessage(response))
 })

@@ -14,6 +14,7 @@ import {
 } from './sweep-queries.ts'
 import { fromFileSystem } from './system-errors.ts'
 import type { DatabaseWorker } from './worker.ts'
+import type { StoreBlocks } from './worker-operations.ts'
 import { WriteQueue } from './write-queue.ts'
 
 export type { Connection }
@@ -46,6 +47,17 @@ export interface Database extends AsyncDisposable {
    * STORE_CORRUPT, STORE_LOCKED, NODE_CLOSED.
    */
   write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T>
+  /**
+   * True when `storeAside` has its thread; else that is started, where there is one: until it runs, and in
+   * memory, blocks are stored by `write`.
+   */
+  canStoreAside(): boolean
+  /**
+   * Stores blocks in a transaction of their own that another thread runs, while nothing else is written.
+   * `batch` is called when their turn has come, `onCommitted` before anything else is written. Resolves and
+   * rejects as `write` does.
+   */
+  storeAside(batch: () => StoreBlocks, onCommitted: () => void): Promise<void>
   /** What ended writing: a sync failed, and what is read may not be durable. */
   readonly failure: PrsmError | undefined
   /** Read-only (in memory: the one connection). Sees what is committed; no cursor across an await. */
@@ -113,6 +125,21 @@ class OpenDatabase implements Database {
 
   write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T> {
     return this.#queue.add<T>(job as (writer: Connection) => T)
+  }
+
+  canStoreAside(): boolean {
+    return this.#file?.init.worker.readyToStore() ?? false
+  }
+
+  storeAside(batch: () => StoreBlocks, onCommitted: () => void): Promise<void> {
+    const file = this.#file
+    if (file === null) throw new Error('a database in memory has no thread')
+    return this.#queue.addAside(async () => {
+      file.checkpointer.touch()
+      const { worker, path } = file.init
+      await worker.request('storeBlocks', { path, batch: batch() })
+      onCommitted()
+    })
   }
 
   async ask<Name extends SweepQuery>(

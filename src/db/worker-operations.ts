@@ -1,6 +1,9 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { PrsmError } from '../core/errors.ts'
-import { type Connection, openWorkerConnection } from './connection.ts'
+import { type Connection, openStoringConnection, openWorkerConnection } from './connection.ts'
+import { KnownIds } from './known-ids.ts'
+import { type PackedBlocks, unpackBlocks } from './packed-blocks.ts'
+import { type MetaKey, setMeta, storeBlocks } from './store-blocks.ts'
 import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 
 /** Frames in the -wal file, and those of them that are in the database file, too. */
@@ -60,6 +63,41 @@ function checkpoint(path: string, mode: 'PASSIVE' | 'RESTART'): CheckpointRow {
   return row ?? { busy: 1, log: 0, checkpointed: 0 }
 }
 
+/** A batch of blocks, and what else its transaction notes. */
+export type StoreBlocks = {
+  readonly epoch: number
+  readonly blocks: PackedBlocks
+  readonly meta: readonly (readonly [MetaKey, number])[]
+}
+
+type Storing = { readonly connection: Connection; readonly ids: KnownIds }
+
+/** What blocks are stored with, by path, opened at the first use. */
+const storing = new Map<string, Storing>()
+
+function storingIn(path: string): Storing {
+  const known = storing.get(path)
+  if (known !== undefined) return known
+  const opened = { connection: openStoringConnection(path), ids: new KnownIds() }
+  storing.set(path, opened)
+  return opened
+}
+
+function store({ connection, ids }: Storing, { epoch, blocks, meta }: StoreBlocks): void {
+  ids.enter(epoch)
+  connection.prepare('BEGIN IMMEDIATE').run()
+  try {
+    storeBlocks(connection, unpackBlocks(blocks), { epoch, ids })
+    for (const [key, value] of meta) setMeta(connection, key, value)
+    connection.prepare('COMMIT').run()
+  } catch (error) {
+    ids.forget()
+    throw error
+  } finally {
+    if (connection.inTransaction) connection.exec('ROLLBACK')
+  }
+}
+
 /**
  * What the database worker can do: add a function here, and `DatabaseWorker.request` knows it. Each
  * runs on the worker's thread with connections of its own; input and output cross by structured clone.
@@ -89,14 +127,21 @@ export const operations = {
     return true
   },
 
+  /** Commits a batch of blocks. No other write may run beside it; who asked syncs it. */
+  storeBlocks({ path, batch }: File & { readonly batch: StoreBlocks }): void {
+    store(storingIn(path), batch)
+  },
+
   /** Answers a question of a collection, one of `sweepQueries`: `Database.ask` has their types, which name a driver's. */
   sweepQuery({ path, name, input }: File & { name: string; input: unknown }): unknown {
     const query = sweepQueries[name as SweepQuery] as AnyQuery
     return query(connectionTo(path), input)
   },
 
-  /** Ends the worker's connection. Where it is the last one, this checkpoints and removes the -wal. */
+  /** Ends this thread's connections. Where one is the last, this checkpoints and removes the -wal. */
   closeFile({ path }: File): void {
+    storing.get(path)?.connection.close()
+    storing.delete(path)
     connections.get(path)?.close()
     connections.delete(path)
   },

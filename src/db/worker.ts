@@ -18,19 +18,62 @@ export type WorkerResponse =
 
 type Waiting = { resolve(value: unknown): void; reject(error: PrsmError): void }
 
-/** The one thread beside the node's own that has connections: what would sync or take long runs there. */
+/** The threads beside the node's own that have connections: what would sync or take long runs there. */
 export interface DatabaseWorker extends AsyncDisposable {
   /** Rejects with the operation's `PrsmError`, with INTERNAL when the thread dies, with NODE_CLOSED after `close`. */
   request<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>>
-  /** Waits for what was asked and ends the thread. */
+  /** True when the thread that stores blocks runs; else it is started: until then they are stored without it. */
+  readyToStore(): boolean
+  /** Waits for what was asked and ends the threads. */
   close(): Promise<void>
 }
 
-class ThreadWorker implements DatabaseWorker {
+/** One thread tends the files, another stores blocks: a checkpoint may take a tenth of a second. */
+class DatabaseThreads implements DatabaseWorker {
+  readonly #tending = new Thread('prsm-database')
+  readonly #storing = new Thread('prsm-store')
+
+  async request<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
+    if (name === 'storeBlocks') return this.#storing.request(name, input)
+    if (name === 'closeFile' && this.#storing.isReady) await this.#storing.request(name, input)
+    return this.#tending.request(name, input)
+  }
+
+  readyToStore(): boolean {
+    return this.#storing.start()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#tending.close(), this.#storing.close()])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+class Thread {
+  readonly #name: string
   #thread: Worker | undefined
+  #isReady = false
   #lastId = 0
   #closed = false
   readonly #waiting = new Map<number, Waiting>()
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** True when it runs and has answered. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Starts it, and tells whether it runs by now. */
+  start(): boolean {
+    if (!this.#isReady && !this.#closed) this.#running()
+    return this.#isReady
+  }
 
   request<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
     return new Promise((resolve, reject) => {
@@ -52,10 +95,6 @@ class ThreadWorker implements DatabaseWorker {
     await thread.terminate()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
-
   #settled(): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<void>()
     if (this.#waiting.size === 0) resolve()
@@ -73,13 +112,16 @@ class ThreadWorker implements DatabaseWorker {
   /** A host's flags (`--input-type`, `--eval`) are not for this file: `execArgv` is empty. */
   #start(): Worker {
     const thread = new Worker(threadEntry(import.meta.url, 'database-worker'), {
-      ...{ name: 'prsm-database', execArgv: [] },
+      ...{ name: this.#name, execArgv: [] },
       // What it makes is dropped at once: with V8's own figure 48 MB of it would lie about.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
       // A thread that dies must not close a database file: that drops the locks of all who have it open.
       trackUnmanagedFds: false,
     })
-    thread.on('message', (response: WorkerResponse) => this.#answer(thread, response))
+    thread.on('message', (message: WorkerResponse | 'ready') => {
+      if (message === 'ready') this.#isReady = true
+      else this.#answer(thread, message)
+    })
     thread.on('error', (cause) => this.#died(thread, cause))
     thread.on('exit', () => this.#died(thread, undefined))
     thread.unref()
@@ -102,7 +144,9 @@ class ThreadWorker implements DatabaseWorker {
 
   /** The next request starts a new thread. */
   #died(thread: Worker, cause: unknown): void {
-    if (this.#thread === thread) this.#thread = undefined
+    if (this.#thread !== thread) return
+    this.#thread = undefined
+    this.#isReady = false
     const lost = [...this.#waiting.values()]
     this.#waiting.clear()
     this.#idle()
@@ -116,7 +160,7 @@ function rebuilt({ code, message, hint, details }: Failure): PrsmError {
   return new PrsmError(code, message, { ...(hint !== undefined && { hint }), details })
 }
 
-/** The worker of a node, for all its databases. The thread starts at the first request. */
+/** The worker of a node, for all its databases. Each thread starts at its first request. */
 export function startDatabaseWorker(): DatabaseWorker {
-  return new ThreadWorker()
+  return new DatabaseThreads()
 }

@@ -1,6 +1,6 @@
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { BatchRunner, type Job, rejectAll } from './batch.ts'
+import { type AsideJob, BatchRunner, isAside, isFull, type Job, rejectAll } from './batch.ts'
 import type { Connection } from './connection.ts'
 import { sqliteCode } from './sqlite-errors.ts'
 
@@ -26,8 +26,10 @@ export class WriteQueue {
   readonly #runner: BatchRunner
   readonly #sync: (() => Promise<void>) | null
   readonly #onFailure: (error: PrsmError) => void
-  #waiting: Job[] = []
-  #committed: Job[] = []
+  #waiting: (Job | AsideJob)[] = []
+  #committed: (Job | AsideJob)[] = []
+  /** A batch that another thread commits: nothing else is written until it ends. */
+  #aside: Promise<void> | undefined
   #scheduled = false
   #paused = false
   #syncing = false
@@ -51,17 +53,32 @@ export class WriteQueue {
 
   add<T>(run: (writer: Connection) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const refusal = this.refusal
-      if (refusal !== undefined) return reject(refusal)
       const settle = (value: unknown): void => resolve(value as T)
-      this.#waiting.push({ run, resolve: settle, reject, value: undefined })
-      this.#schedule()
+      this.#enqueue({ run, resolve: settle, reject, value: undefined })
     })
   }
 
-  /** No batch begins until `resume`. None is half-way: a batch is one turn of the event loop. */
-  pause(): void {
+  /** In its turn and alone, `runAside` lets another thread commit; its promise ends with that. */
+  addAside(runAside: () => Promise<void>): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#enqueue({ runAside, resolve: () => resolve(), reject, value: undefined })
+    })
+  }
+
+  #enqueue(job: Job | AsideJob): void {
+    const { refusal } = this
+    if (refusal === undefined) {
+      this.#waiting.push(job)
+      this.#schedule()
+    } else {
+      job.reject(refusal)
+    }
+  }
+
+  /** No batch begins until `resume`. Resolves when none is half-way: one of this thread is one turn of the event loop. */
+  async pause(): Promise<void> {
     this.#paused = true
+    await this.#aside
   }
 
   resume(): void {
@@ -94,12 +111,13 @@ export class WriteQueue {
   }
 
   #idle(): boolean {
-    return this.#waiting.length === 0 && this.#committed.length === 0 && !this.#syncing
+    const nothingIsWritten = this.#waiting.length === 0 && this.#aside === undefined
+    return nothingIsWritten && this.#committed.length === 0 && !this.#syncing
   }
 
   #schedule(): void {
     if (this.#idle()) this.#drained?.()
-    if (this.#scheduled || this.#paused || this.#waiting.length === 0) return
+    if (this.#scheduled || !this.#mayBegin()) return
     this.#scheduled = true
     setImmediate(this.#turn)
   }
@@ -107,14 +125,44 @@ export class WriteQueue {
   /** One batch a turn, so that the other work of the node comes between. */
   readonly #turn = (): void => {
     this.#scheduled = false
-    if (this.#waiting.length > 0 && !this.#paused) this.beforeBatch(this.#full)
-    if (this.#waiting.length > 0 && !this.#paused) this.#runBatch()
+    if (this.#mayBegin()) this.beforeBatch(this.#full)
+    if (this.#mayBegin()) this.#begin()
+    this.#schedule()
+  }
+
+  #mayBegin(): boolean {
+    return this.#waiting.length > 0 && !this.#paused && this.#aside === undefined
+  }
+
+  #begin(): void {
+    const [first] = this.#waiting
+    if (first !== undefined && isAside(first)) {
+      this.#waiting.shift()
+      this.#aside = this.#runAside(first)
+    } else {
+      this.#runBatch()
+    }
+  }
+
+  /** What a thread that failed may have committed is synced, too: the next put may meet it. */
+  async #runAside(job: AsideJob): Promise<void> {
+    let failed: { readonly error: unknown } | undefined
+    try {
+      await job.runAside()
+    } catch (error) {
+      failed = { error }
+    }
+    this.#aside = undefined
+    this.#full = failed !== undefined && isFull(failed.error)
+    const settle = failed === undefined ? job : rejecting(job, failed.error)
+    if (this.#failure === undefined) this.#acknowledge([settle])
+    else job.reject(this.#failure)
     this.#schedule()
   }
 
   #runBatch(): void {
     try {
-      const { taken, committed, full } = this.#runner.run(this.#waiting)
+      const { taken, committed, full } = this.#runner.run(this.#nextOwn())
       this.#full = full
       this.#lockedSince = undefined
       this.#waiting.splice(0, taken)
@@ -122,6 +170,16 @@ export class WriteQueue {
     } catch (error) {
       this.#notBegun(error)
     }
+  }
+
+  /** The jobs that wait before the next that runs aside. */
+  #nextOwn(): readonly Job[] {
+    const own: Job[] = []
+    for (const job of this.#waiting) {
+      if (isAside(job)) break
+      own.push(job)
+    }
+    return own
   }
 
   /** Somebody else writes: asked again later, without blocking. Anything else is the end of these jobs. */
@@ -142,7 +200,7 @@ export class WriteQueue {
     return true
   }
 
-  #acknowledge(jobs: readonly Job[]): void {
+  #acknowledge(jobs: readonly (Job | AsideJob)[]): void {
     if (this.#sync === null) {
       resolveAll(jobs)
       return
@@ -183,6 +241,11 @@ export class WriteQueue {
   }
 }
 
-function resolveAll(jobs: readonly Job[]): void {
+function resolveAll(jobs: readonly (Job | AsideJob)[]): void {
   for (const job of jobs) job.resolve(job.value)
+}
+
+/** A job that is not to succeed, whatever becomes of its sync. */
+function rejecting(job: AsideJob, error: unknown): AsideJob {
+  return { ...job, resolve: () => job.reject(error) }
 }

@@ -1,11 +1,12 @@
-import { hash } from 'node:crypto'
-import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
-import { sha256 } from 'multiformats/hashes/sha2'
+import type { CID } from 'multiformats/cid'
+import { sha256Cid } from '../core/cid.ts'
 import { limits } from '../core/limits.ts'
 
 /** Where an import puts its blocks: the upload's lease, which trusts our hashes. */
-export type PutBlock = { put(cid: CID, bytes: Uint8Array): Promise<unknown> }
+export type PutBlock = {
+  /** A promise only where there is something to wait for. */
+  put(cid: CID, bytes: Uint8Array): Promise<unknown> | undefined
+}
 
 /** What a small block costs beside its bytes while it is on its way. */
 const OVERHEAD_BYTES = 1024
@@ -29,13 +30,15 @@ export class BlockWriter {
 
   /** Starts the put of a block and gives its CID (version 1, sha2-256). `bytes` are the store's from here on. */
   write(codec: number, bytes: Uint8Array): CID {
-    const cid = CID.createV1(codec, createDigest(sha256.code, hash('sha256', bytes, 'buffer')))
+    const cid = sha256Cid(codec, bytes)
     this.put(cid, bytes)
     return cid
   }
 
   /** Starts the put of a block whose CID is known to be right. */
   put(cid: CID, bytes: Uint8Array): void {
+    const putting = this.#blocks.put(cid, bytes)
+    if (putting === undefined) return
     const cost = bytes.byteLength + OVERHEAD_BYTES
     this.#bytes += cost
     this.#running += 1
@@ -43,11 +46,7 @@ export class BlockWriter {
       this.#failure ??= { error }
       this.#ended(cost)
     }
-    try {
-      this.#blocks.put(cid, bytes).then(() => this.#ended(cost), onFailure)
-    } catch (error) {
-      onFailure(error)
-    }
+    putting.then(() => this.#ended(cost), onFailure)
   }
 
   /** What to wait for before the next block, or undefined when there is room for it. Throws the first failure. */

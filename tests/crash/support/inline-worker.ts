@@ -33,6 +33,7 @@ export function inlineWorker(watch?: WorkerWatch): DatabaseWorker {
         watch?.after(name, path)
       }
     },
+    readyToStore: () => true,
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -30,6 +30,9 @@ const DRIVER_STEPS = new Set([
   'committed',
 ])
 
+/** What the worker does without a sync of the -wal. */
+const SYNC_NOTHING = new Set(['closeFile', 'releaseFile', 'storeBlocks'])
+
 /** The lives whose nodes still count, by their data folder. */
 const lives = new Map<string, Life>()
 let isListening = false
@@ -105,7 +108,7 @@ export class Life {
   #beforeWorker(name: string, path: string): void {
     if (this.#isOver) return
     this.#init.onStep(`before ${name} ${path}`)
-    if (this.#isOver || name === 'closeFile' || name === 'releaseFile') return
+    if (this.#isOver || SYNC_NOTHING.has(name)) return
     this.#walSynced = this.#init.disk.beginSync(`${path}-wal`)
     this.#before = readFileSync(path)
   }

@@ -172,7 +172,11 @@ describe('deleting', () => {
     await using lease = open.store.lease()
     await lease.put(cid, bytes)
     await lease.sync()
-    await Promise.all([open.store.delete(cid), lease.put(cid, bytes).then(() => lease.sync())])
+    const putAgain = async () => {
+      await lease.put(cid, bytes)
+      await lease.sync()
+    }
+    await Promise.all([open.store.delete(cid), putAgain()])
     if (open.store.has(cid)) expect(Buffer.compare(await open.store.get(cid), bytes)).toBe(0)
     await open.store.delete(cid)
     expect(open.store.has(cid)).toBe(false)

@@ -29,3 +29,8 @@ export class KnownIds {
     this.#ids.clear()
   }
 }
+
+/** The key of a block: its multihash as latin1 text. */
+export function keyOfMultihash({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+}
