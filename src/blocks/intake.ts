@@ -138,13 +138,16 @@ export class Intake {
   flush(): void {
     this.#flushAsked = this.#committing > 0
     if (this.#flushAsked) return
-    while (this.#ready.length > 0) this.#commitBatch(limits.storeBatchWeight)
+    while (this.#ready.length > 0) this.#commitBatch()
   }
 
-  #commitBatch(weight: number): void {
-    const batch = this.#takeBatch(weight)
+  /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
+  #commitBatch(): void {
+    const { storeBatchWeight, storeAsideWeight } = limits
+    const aside = this.#readyWeight > storeBatchWeight && this.#db.canStoreAside()
+    const batch = this.#takeBatch(aside ? storeAsideWeight : storeBatchWeight)
     this.#committing += 1
-    this.#commit(batch, weight > limits.storeBatchWeight)
+    this.#commit(batch, aside)
       .then(
         () => this.#finish(batch),
         (error: unknown) => this.#undo(batch, error),
@@ -186,7 +189,7 @@ export class Intake {
     this.#readyWeight += commitWeight(entry)
     if (this.#readyWeight < limits.storeBatchWeight) return
     const weight = this.#db.canStoreAside() ? limits.storeAsideWeight : limits.storeBatchWeight
-    if (this.#readyWeight >= weight) this.#commitBatch(weight)
+    if (this.#readyWeight >= weight) this.#commitBatch()
   }
 
   #takeBatch(most: number): Pending[] {
@@ -204,7 +207,6 @@ export class Intake {
     return batch
   }
 
-  /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
   async #commit(batch: readonly Pending[], aside: boolean): Promise<void> {
     const directories = new Set(
       batch.map(({ directory }) => directory).filter((number) => number !== undefined),

@@ -10,7 +10,7 @@ export function useSmallLimits(): void {
     filesPerDirectory: 4,
     inlineBlockBytes: 16 * 1024,
     walCheckpointBytes: 256 * 1024,
-    storeBatchWeight: 4,
-    storeAsideWeight: 8,
+    storeBatchWeight: 2,
+    storeAsideWeight: 4,
   })
 }
