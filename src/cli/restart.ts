@@ -10,7 +10,7 @@ export const YOUNG_GENERATION = '--max-semi-space-size=8'
 /** What the environment does not say otherwise. */
 const DEFAULTS = {
   /** With the four threads of libuv, four syncs stop every read. */
-  UV_THREADPOOL_SIZE: '16',
+  UV_THREADPOOL_SIZE: '32',
   /** glibc has more the more threads there are, and each keeps what was freed in it. */
   MALLOC_ARENA_MAX: '2',
 }

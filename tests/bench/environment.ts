@@ -1,7 +1,7 @@
 import { environment } from '../../src/config/env.ts'
 
 /** Threads of the pool of every Node process that is measured: what `npm start` gives the daemon. */
-export const POOL_THREADS = 16
+export const POOL_THREADS = 32
 
 /** The environment for our programs and Helia's: that of this process without our settings. */
 export function poolEnvironment(): NodeJS.ProcessEnv {

@@ -28,7 +28,7 @@ test('says what it is, is found by daemon.json, and stops with nothing left behi
 })
 
 test.each([
-  ['what it sets itself', {}, ['UV_THREADPOOL_SIZE=16', 'MALLOC_ARENA_MAX=2']],
+  ['what it sets itself', {}, ['UV_THREADPOOL_SIZE=32', 'MALLOC_ARENA_MAX=2']],
   ['what it is given', { UV_THREADPOOL_SIZE: '8' }, ['UV_THREADPOOL_SIZE=8', 'MALLOC_ARENA_MAX=2']],
 ] as const)('starts anew under its process id, with %s', async (_, given, expected) => {
   await using place = await openPlace(given)
