@@ -9,6 +9,8 @@ import { UNIXFS_PROFILE } from '../../../src/unixfs/profile.ts'
 
 export type LeafImport = { readonly path: string; readonly leafBytes: number }
 
+type Count = { leaves: number }
+
 const PIECE_BYTES = 1_048_576
 
 /** Imports a file in leaves of another size than an upload's, else driven as that is (`file-writer.ts`). */
@@ -20,7 +22,7 @@ export async function importLeaves(
   const writer = new BlockWriter({ put })
   try {
     const count = { leaves: 0 }
-    const cid = await writeTree(writer, counted(leavesOf(file), count))
+    const cid = await writeTree(writer, leavesOf(file), count)
     await writer.settle()
     return { cid, leaves: count.leaves }
   } finally {
@@ -28,7 +30,11 @@ export async function importLeaves(
   }
 }
 
-async function writeTree(writer: BlockWriter, leaves: AsyncIterable<Uint8Array>): Promise<CID> {
+async function writeTree(
+  writer: BlockWriter,
+  leaves: AsyncIterable<Uint8Array>,
+  count: Count,
+): Promise<CID> {
   const files = unixfs({ blockstore: storeOf(writer) }).addAll([{ content: leaves }], {
     profile: UNIXFS_PROFILE,
     chunkValidator: (source) => source,
@@ -36,27 +42,18 @@ async function writeTree(writer: BlockWriter, leaves: AsyncIterable<Uint8Array>)
     treeBuilder: (source) => source,
     fileImportConcurrency: 1,
     blockWriteConcurrency: 1,
-    bufferImporter: ({ content }) => writeLeaves(writer, content),
+    bufferImporter: ({ content }) => writeLeaves(writer, content, count),
   })
   for await (const { cid } of files) return cid
   throw new Error('the importer gave no file')
 }
 
-async function* writeLeaves(writer: BlockWriter, leaves: AsyncIterable<Uint8Array>) {
+async function* writeLeaves(writer: BlockWriter, leaves: AsyncIterable<Uint8Array>, count: Count) {
   for await (const block of leaves) {
+    count.leaves += 1
     await writer.room()
     const leaf = { cid: writer.write(RAW, block), size: BigInt(block.byteLength), block }
     yield () => Promise.resolve(leaf)
-  }
-}
-
-async function* counted<T>(
-  items: AsyncIterable<T>,
-  count: { leaves: number },
-): AsyncGenerator<T, void, void> {
-  for await (const item of items) {
-    count.leaves += 1
-    yield item
   }
 }
 
