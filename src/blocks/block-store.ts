@@ -21,6 +21,7 @@ import { Generations } from './generations.ts'
 import { type Hold, Holds } from './holds.ts'
 import { IndexReader } from './index-reader.ts'
 import { Intake } from './intake.ts'
+import { KeyFilter, type KeyFilterInit } from './key-filter.ts'
 import { type Admission, Lease } from './lease.ts'
 import { linksOf } from './links.ts'
 import { keyOf } from './multihash.ts'
@@ -46,6 +47,8 @@ export type BlockStoreInit = {
   readonly onStored?: (cid: CID) => void
   /** Block files that may stay open for the next reader. Default: `limits.openBlockFiles`, or a quarter of what the process may have. */
   readonly openFiles?: number
+  /** When the keys of all blocks are kept in memory, and how many at first. Default: of `limits`. */
+  readonly keyFilter?: Pick<KeyFilterInit, 'misses' | 'keys'>
 }
 
 export type WalkOptions = Omit<DagWalkInit, 'db' | 'relink'> & { readonly lease: Lease }
@@ -91,6 +94,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   readonly #db: Database
   readonly #files: FileBlocks | undefined
   readonly #intake: Intake
+  /** None of a store in memory: no other thread could fill it. */
+  readonly #keys: KeyFilter | undefined
   readonly #damage: Damage
   readonly #index: IndexReader
   readonly #reader: BlockReader
@@ -115,6 +120,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const intake = new Intake({ db, files, generations: this.#generations, writers })
     const damage = new Damage(db)
     this.#intake = intake
+    const pending = () => intake.keys()
+    this.#keys = files && new KeyFilter({ ...init.keyFilter, db, pending })
     this.#damage = damage
     this.#index = new IndexReader(db.reader)
     const index = this.#index
@@ -266,9 +273,12 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   }
 
   /** What the index has of a block. After a failed sync it has rows that may not be on the disk: nothing may rely on them. */
-  #find({ cid }: Put): BlockRow | undefined {
+  #find({ cid, key }: Put): BlockRow | undefined {
     if (this.#db.failure !== undefined) throw this.#db.failure
-    return this.#index.row(cid.multihash.bytes)
+    if (this.#keys?.mayHave(key) === false) return undefined
+    const row = this.#index.row(cid.multihash.bytes)
+    if (row === undefined) this.#keys?.missed()
+    return row
   }
 
   /** Undefined when the block changed hands while its file was looked at. */
@@ -281,6 +291,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   /** Waits for what is on its way, reads too. The database is closed by who opened it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    await this.#keys?.[Symbol.asyncDispose]()
     await this.#intake.drain()
     await this.#reader[Symbol.asyncDispose]()
   }
@@ -293,6 +304,7 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const pending = new Pending({ cid, key, size: bytes.byteLength, bytes, content, replaces })
     if (cid.code !== RAW) pending.addLinks(cid.code, links)
     pending.onSettled((settled) => settled === undefined && this.#stored(pending))
+    this.#keys?.added(key)
     this.#intake.add(pending)
     this.#files?.opened.forget(key)
     return { pending, fresh: true }

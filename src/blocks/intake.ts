@@ -62,6 +62,11 @@ export class Intake {
     return this.#pending.get(key)
   }
 
+  /** Of all that is under way. */
+  keys(): Iterable<string> {
+    return this.#pending.keys()
+  }
+
   /** Starts an entry's way to the disk. The caller has seen that no other has its key. */
   add(entry: Pending): void {
     this.#pending.set(entry.key, entry)

@@ -48,6 +48,16 @@ export const limits = {
   storeAsideWeight: 1200,
   /** Milliseconds a collection waits for leases that are open when it begins: what they may have met, it cannot take. */
   collectionPatienceMs: 2_000,
+  /**
+   * Look-ups of blocks to be put that find none, until the keys of all blocks are kept in memory (16 bits
+   * each): many are being written, and most are new. At least this share of the blocks that are stored:
+   * a look-up takes as long as another thread takes to read the keys of three.
+   */
+  keyFilterMisses: 1_000,
+  keyFilterMissShare: 1 / 8,
+  /** Keys there is room for at first, and bytes at most: those of 16,777,216 keys. */
+  keyFilterKeys: 1_048_576,
+  maxKeyFilterBytes: 32 * MIB,
   /** Nodes from the root of a DAG to a leaf. A balanced file of 1,024 links a node needs 4 for a tebibyte. */
   maxDagDepth: 128,
   /** Entries of one folder with all below it: what one upload, listing or download walks. */

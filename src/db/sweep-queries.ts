@@ -1,5 +1,6 @@
 import { CID } from 'multiformats/cid'
 import type { Connection } from './connection.ts'
+import { KeyBits } from './key-bits.ts'
 import { Marker, type MarkRoot, type Unlinked } from './marker.ts'
 import { unpackLinks } from './packed-links.ts'
 import { SharedIds } from './shared-ids.ts'
@@ -32,6 +33,9 @@ const maxId = statement<[], { id: number | null }>('SELECT max(id) AS id FROM bl
 type StoredRow = Omit<DeadRow, 'key'> & { readonly multihash: Uint8Array; readonly epoch: number }
 const page = statement<[number, number], StoredRow>(
   'SELECT id, multihash, place, size, directory, epoch FROM block WHERE id > ? ORDER BY id LIMIT ?',
+)
+const keyPage = statement<[number, number], { id: number; multihash: Uint8Array }>(
+  'SELECT id, multihash FROM block WHERE id > ? ORDER BY id LIMIT ?',
 )
 const parentPage = statement<[number, number], { id: number; epoch: number }>(
   `SELECT DISTINCT parent AS id, epoch FROM links JOIN block ON block.id = parent
@@ -140,12 +144,33 @@ export const sweepQueries = {
     const { rows, after } = scan(page, db, input)
     return { rows: rows.map(toDead), after }
   },
+
+  /** Adds the keys of all rows after `after` to `keys`, the memory of a `KeyBits`, for a while; ask until `after` is undefined. */
+  fillKeys(
+    db: Connection,
+    { keys, ...from }: { readonly keys: SharedArrayBuffer; readonly after: number },
+  ): { readonly after: number | undefined } {
+    const bits = new KeyBits(keys)
+    const until = performance.now() + SLICE_MS
+    let after = from.after
+    while (performance.now() < until) {
+      const rows = keyPage.all(db, after, ROWS)
+      for (const { multihash } of rows) bits.add(toKey(multihash))
+      if (rows.length < ROWS) return { after: undefined }
+      after = rows.at(-1)?.id ?? after
+    }
+    return { after }
+  },
 } as const
 
 type Named = { readonly named: SharedArrayBuffer; readonly after: readonly [number, number] }
 
 function toDead({ id, multihash, place, size, directory }: StoredRow): DeadRow {
-  return { id, key: Buffer.from(multihash).toString('latin1'), place, size, directory }
+  return { id, key: toKey(multihash), place, size, directory }
+}
+
+function toKey({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
 
 type Scanned = { readonly id: number; readonly epoch: number }

@@ -26,6 +26,7 @@ export type StoreInit = {
   readonly files?: FilePort
   readonly inlineBytes?: number
   readonly openFiles?: number
+  readonly keyFilter?: { readonly misses?: number; readonly keys?: number }
   readonly metrics?: Metrics
   readonly onStored?: (cid: CID) => void
 }
