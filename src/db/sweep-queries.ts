@@ -1,6 +1,7 @@
 import { CID } from 'multiformats/cid'
 import type { Connection } from './connection.ts'
 import { KeyBits } from './key-bits.ts'
+import { keyOfMultihash } from './known-ids.ts'
 import { Marker, type MarkRoot, type Unlinked } from './marker.ts'
 import { unpackLinks } from './packed-links.ts'
 import { SharedIds } from './shared-ids.ts'
@@ -155,7 +156,7 @@ export const sweepQueries = {
     let after = from.after
     while (performance.now() < until) {
       const rows = keyPage.all(db, after, ROWS)
-      for (const { multihash } of rows) bits.add(toKey(multihash))
+      for (const { multihash } of rows) bits.add(keyOfMultihash(multihash))
       if (rows.length < ROWS) return { after: undefined }
       after = rows.at(-1)?.id ?? after
     }
@@ -166,11 +167,7 @@ export const sweepQueries = {
 type Named = { readonly named: SharedArrayBuffer; readonly after: readonly [number, number] }
 
 function toDead({ id, multihash, place, size, directory }: StoredRow): DeadRow {
-  return { id, key: toKey(multihash), place, size, directory }
-}
-
-function toKey({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+  return { id, key: keyOfMultihash(multihash), place, size, directory }
 }
 
 type Scanned = { readonly id: number; readonly epoch: number }
