@@ -11,6 +11,7 @@ import {
   findBlock,
   INLINE,
   type MetaKey,
+  type Tally,
 } from '../db/store-blocks.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
 
@@ -40,6 +41,13 @@ const isDamaged = statement<[number], { block: number }>(
   'SELECT block FROM damaged WHERE block = ?',
 )
 const readMeta = statement<[string], { value: number }>('SELECT value FROM meta WHERE key = ?')
+/** In one look: a thread may commit between two. */
+const readTotals = statement<[], Tally>(
+  `SELECT sum(value) FILTER (WHERE key = 'blocks') AS blocks,
+     sum(value) FILTER (WHERE key = 'bytes') AS bytes,
+     sum(value) FILTER (WHERE key = 'file_bytes') AS fileBytes
+   FROM meta`,
+)
 const lastDirectory = statement<[], { directory: number | null; count: number }>(
   `SELECT max(directory) AS directory,
      (SELECT count(*) FROM block WHERE directory = (SELECT max(directory) FROM block)) AS count
@@ -64,6 +72,7 @@ export const blockIndex = {
   state: (db: Connection, id: number) => findState.get(db, id),
   multihash: (db: Connection, id: number) => findMultihash.get(db, id)?.multihash,
   meta: (db: Connection, key: MetaKey) => readMeta.get(db, key)?.value ?? 0,
+  totals: (db: Connection): Tally => readTotals.get(db) ?? { blocks: 0, bytes: 0, fileBytes: 0 },
   /** The directory filled last and how many files rows name there; directory 0 of an empty store. */
   lastDirectory: (db: Connection) => {
     const row = lastDirectory.get(db)

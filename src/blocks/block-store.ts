@@ -8,7 +8,7 @@ import type { FilePort } from '../core/file-port.ts'
 import { limits } from '../core/limits.ts'
 import { throwIfCancelled } from '../core/signal.ts'
 import type { Database } from '../db/database.ts'
-import { ABSENT, type BlockRow, FILE, INLINE, setMeta } from '../db/store-blocks.ts'
+import { ABSENT, type BlockRow, FILE, INLINE, setMeta, type Tally } from '../db/store-blocks.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { blockIndex } from './block-index.ts'
 import { BlockReader } from './block-reader.ts'
@@ -173,13 +173,8 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
   }
 
   /** Blocks stored, their bytes together, and what their files take on the disk. */
-  totals(): { readonly blocks: number; readonly bytes: number; readonly fileBytes: number } {
-    const { reader } = this.#db
-    return {
-      blocks: blockIndex.meta(reader, 'blocks'),
-      bytes: blockIndex.meta(reader, 'bytes'),
-      fileBytes: blockIndex.meta(reader, 'file_bytes'),
-    }
+  totals(): Tally {
+    return blockIndex.totals(this.#db.reader)
   }
 
   has(cid: CID): boolean {

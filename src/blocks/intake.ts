@@ -286,10 +286,11 @@ export class Intake {
     let lowest = Math.min(currentDirectory, lowestDebris)
     const own = new Set(batch)
     for (const entry of this.#pending.values()) {
-      const { directory } = entry
-      if (directory !== undefined && !own.has(entry)) lowest = Math.min(lowest, directory)
+      // What it replaces is removed after its sync: until then any commit may be the last.
+      const { directory = lowest, replaces = lowest } = entry
+      lowest = Math.min(lowest, replaces)
+      if (!own.has(entry)) lowest = Math.min(lowest, directory)
     }
-    for (const { replaces = lowest } of batch) lowest = Math.min(lowest, replaces)
     return lowest
   }
 

@@ -135,6 +135,11 @@ export function isFull(error: unknown): boolean {
   return sqliteCode(error) === 'SQLITE_FULL'
 }
 
+/** Of a thread, which waits until it gives up. */
+export function isLocked(error: unknown): boolean {
+  return isPrsmError(error) && error.code === 'STORE_LOCKED'
+}
+
 /** The type of `write` refuses this; `any` gets past types. */
 function synchronous(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('then' in value)) return value

@@ -35,7 +35,10 @@ class DatabaseThreads implements DatabaseWorker {
 
   async request<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
     if (name === 'storeBlocks') return this.#storing.request(name, input)
-    if (name === 'closeFile' && this.#storing.isReady) await this.#storing.request(name, input)
+    if (name === 'closeFile' && this.#storing.isReady) {
+      // A thread that dies closes what it has open; the other's connection must not stay for that.
+      await this.#storing.request(name, input).catch(() => {})
+    }
     return this.#tending.request(name, input)
   }
 

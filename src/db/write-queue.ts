@@ -1,6 +1,14 @@
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import { type AsideJob, BatchRunner, isAside, isFull, type Job, rejectAll } from './batch.ts'
+import {
+  type AsideJob,
+  BatchRunner,
+  isAside,
+  isFull,
+  isLocked,
+  type Job,
+  rejectAll,
+} from './batch.ts'
 import type { Connection } from './connection.ts'
 import { sqliteCode } from './sqlite-errors.ts'
 
@@ -154,6 +162,8 @@ export class WriteQueue {
     }
     this.#aside = undefined
     this.#full = failed !== undefined && isFull(failed.error)
+    // It has waited for all of them: each would wait as long again.
+    if (failed !== undefined && isLocked(failed.error)) this.#refuseWaiting(failed.error)
     const settle = failed === undefined ? job : rejecting(job, failed.error)
     if (this.#failure === undefined) this.#acknowledge([settle])
     else job.reject(this.#failure)
@@ -188,8 +198,12 @@ export class WriteQueue {
       this.#scheduled = true
       setTimeout(this.#turn, BUSY_RETRY_MS)
     } else {
-      rejectAll(this.#waiting.splice(0), error, this.#writer)
+      this.#refuseWaiting(error)
     }
+  }
+
+  #refuseWaiting(error: unknown): void {
+    rejectAll(this.#waiting.splice(0), error, this.#writer)
   }
 
   #lockedForLong(): boolean {

@@ -7,6 +7,7 @@ import { unpackLinks } from '../../../src/db/packed-links.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'
 import { blockFiles, openStore, temporaryFolder } from '../../support/block-store.ts'
 import { leaf, parent, putAll, store } from './dags.ts'
+import { threadRuns, withLimits } from './storing-thread.ts'
 
 /** Wraps the next job of the queue. */
 function atNextJob(db: Database, around: (run: () => unknown) => unknown): void {
@@ -101,10 +102,16 @@ test('as much is freed as was asked for, of large and small blocks in any order'
   expect(Math.max(bytes, fileBytes)).toBeLessThan(1_200_000)
 })
 
-test('a commit that is undone leaves no ids to the next one of the same transaction', async () => {
-  // In memory all are committed by one connection, the one with the trigger.
-  await using opened = await openStore({ folder: null })
+test.each([
+  ['of the same transaction', false],
+  ['of the thread', true],
+])('a commit that is undone leaves no ids to the next one %s', async (_, aside) => {
+  // Each of the two is a batch of its own; a store in memory has no thread.
+  using _limits = withLimits({ storeAsideWeight: 400 })
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: aside ? folder.path : null })
   const { store: blocks, db } = opened
+  if (aside) await threadRuns(db)
   await db.write((writer) => {
     writer.exec(REFUSAL)
   })
@@ -115,7 +122,7 @@ test('a commit that is undone leaves no ids to the next one of the same transact
     await using one = blocks.lease()
     await using two = blocks.lease()
     await db.write((writer) => {
-      writer.prepare('INSERT INTO temp.refused VALUES (?)').run(undone.cid.multihash.bytes)
+      writer.prepare('INSERT INTO refused VALUES (?)').run(undone.cid.multihash.bytes)
     })
     await Promise.all([one.put(undone.cid, undone.bytes), two.put(kept.cid, kept.bytes)])
     const [refused, taken] = await Promise.allSettled([one.sync(), two.sync()])
@@ -128,8 +135,8 @@ test('a commit that is undone leaves no ids to the next one of the same transact
 })
 
 /** Undoes the commit of some blocks by an error of its last statement, which leaves the transaction alive. */
-const REFUSAL = `CREATE TEMP TABLE refused (multihash BLOB PRIMARY KEY);
-  CREATE TEMP TRIGGER refuse BEFORE INSERT ON links
+const REFUSAL = `CREATE TABLE refused (multihash BLOB PRIMARY KEY);
+  CREATE TRIGGER refuse BEFORE INSERT ON links
   WHEN (SELECT multihash FROM block WHERE id = NEW.parent) IN (SELECT multihash FROM refused)
   BEGIN SELECT RAISE(ABORT, 'undone'); END`
 
