@@ -55,10 +55,14 @@ class DatabaseThreads implements DatabaseWorker {
   }
 }
 
+/** Milliseconds until a thread that did not start is tried again. */
+const RESTART_MS = 1000
+
 class Thread {
   readonly #name: string
   #thread: Worker | undefined
   #isReady = false
+  #notBefore = 0
   #lastId = 0
   #closed = false
   readonly #waiting = new Map<number, Waiting>()
@@ -72,9 +76,9 @@ class Thread {
     return this.#isReady
   }
 
-  /** Starts it, and tells whether it runs by now. */
+  /** Starts it, and tells whether it runs by now. One that could not start is not tried again for a while. */
   start(): boolean {
-    if (!this.#isReady && !this.#closed) this.#running()
+    if (!this.#isReady && !this.#closed && performance.now() >= this.#notBefore) this.#running()
     return this.#isReady
   }
 
@@ -149,6 +153,7 @@ class Thread {
   #died(thread: Worker, cause: unknown): void {
     if (this.#thread !== thread) return
     this.#thread = undefined
+    if (!this.#isReady) this.#notBefore = performance.now() + RESTART_MS
     this.#isReady = false
     const lost = [...this.#waiting.values()]
     this.#waiting.clear()
