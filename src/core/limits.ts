@@ -185,6 +185,11 @@ export const limits = {
   keepAliveMs: 30_000,
   /** Bytes of a `-wal` file above which it is checkpointed: what is written meanwhile shares the disk with the sync of so much. */
   walCheckpointBytes: 8 * MIB,
+  /**
+   * The same while blocks come by hundreds: each checkpoint writes most of the index of hashes anew, and
+   * what comes next waits for its end. Whoever writes less begins one at the bound above.
+   */
+  walAsideBytes: 48 * MIB,
   /** Milliseconds of work in one transaction of the write queue. */
   writeBatchMs: 5,
   /** Milliseconds a write waits while another program has the database locked. */

@@ -2,7 +2,7 @@ import { isPrsmError, PrsmError, toPrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Wal } from './wal.ts'
 import type { DatabaseWorker } from './worker.ts'
-import type { WriteQueue } from './write-queue.ts'
+import type { NextBatch, WriteQueue } from './write-queue.ts'
 
 export type CheckpointerInit = {
   readonly path: string
@@ -28,6 +28,8 @@ export class Checkpointer {
   readonly #init: CheckpointerInit
   #running: Promise<void> | undefined
   #notBefore = 0
+  /** Bytes of the -wal above which the last one began. */
+  #bound: number = limits.walCheckpointBytes
   #used = false
 
   constructor(init: CheckpointerInit) {
@@ -50,15 +52,18 @@ export class Checkpointer {
    * -wal itself. On a full disk the room of the -wal is the room there is: using it anew lets deletions
    * through.
    */
-  readonly look = (full: boolean): void => {
+  readonly look = ({ full, aside }: NextBatch): void => {
     const { wal, queue } = this.#init
     const { frames, checkpointed } = wal.state()
     const bytes = wal.bytes(frames)
     if (this.#running !== undefined) {
-      if (bytes >= 2 * limits.walCheckpointBytes) void queue.pause()
-    } else if (performance.now() >= this.#notBefore) {
+      if (bytes >= 2 * this.#bound) void queue.pause()
+      return
+    }
+    this.#bound = aside ? limits.walAsideBytes : limits.walCheckpointBytes
+    if (performance.now() >= this.#notBefore) {
       if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
-      else if (full || bytes > limits.walCheckpointBytes) this.#start(() => this.#checkpoint())
+      else if (full || bytes > this.#bound) this.#start(() => this.#checkpoint())
     }
   }
 

@@ -66,25 +66,83 @@ export class BlockPacker {
   }
 }
 
-/** What `BlockPacker` packed, one by one; their bytes are views of its memory. */
-export function* unpackBlocks({ numbers, bytes }: PackedBlocks): Generator<BlockWrite, void> {
+/**
+ * Blocks of `blocks.db` without links that have as many bytes each: `count` times a multihash of
+ * `RUN_MULTIHASH_BYTES` and `size` bytes, in `packed`.
+ */
+export type Run = { readonly count: number; readonly size: number; readonly packed: Uint8Array }
+
+export const RUN_MULTIHASH_BYTES = 34
+
+/** Some of the blocks, one by one; where they are a run, that too. */
+export type Part = { readonly run: Run | undefined; readonly blocks: () => Iterable<BlockWrite> }
+
+/** Fewer are not worth statements of their own. */
+const FEWEST_IN_RUN = 16
+
+/** What `BlockPacker` packed, in its order: runs, and what comes between. Bytes are views of its memory. */
+export function* unpackParts({ numbers, bytes }: PackedBlocks): Generator<Part, void> {
   const packed = new Unpacker(numbers, bytes)
-  while (!packed.ended) yield packed.block()
+  while (!packed.ended) {
+    const run = packed.run()
+    yield run === undefined ? between(packed) : { run, blocks: packed.skip(run) }
+  }
+}
+
+function between(packed: Unpacker): Part {
+  const blocks: BlockWrite[] = []
+  while (!packed.ended && packed.run() === undefined) blocks.push(packed.block())
+  return { run: undefined, blocks: () => blocks }
 }
 
 class Unpacker {
   readonly #numbers: Float64Array
   readonly #bytes: SharedArrayBuffer
-  #next = 0
-  #at = 0
+  #next: number
+  #at: number
 
-  constructor(numbers: Float64Array, bytes: SharedArrayBuffer) {
+  constructor(numbers: Float64Array, bytes: SharedArrayBuffer, next = 0, at = 0) {
     this.#numbers = numbers
     this.#bytes = bytes
+    this.#next = next
+    this.#at = at
   }
 
   get ended(): boolean {
     return this.#next === this.#numbers.length
+  }
+
+  /** The run that begins here, if one does. */
+  run(): Run | undefined {
+    const size = this.#numbers[this.#next + 2] ?? 0
+    let count = 0
+    while (this.#isInRun(this.#next + count * RUN_NUMBERS, size)) count += 1
+    if (count < FEWEST_IN_RUN) return undefined
+    const length = count * (RUN_MULTIHASH_BYTES + size)
+    return { count, size, packed: new Uint8Array(this.#bytes, this.#at, length) }
+  }
+
+  /** As `#add` packs such a block: two lengths, its place between them, and no links. */
+  #isInRun(at: number, size: number): boolean {
+    return (
+      this.#numbers[at] === RUN_MULTIHASH_BYTES &&
+      this.#numbers[at + 1] === INLINE &&
+      this.#numbers[at + 2] === size &&
+      this.#numbers[at + 3] === 0
+    )
+  }
+
+  /** Goes on behind a run, and gives its blocks. */
+  skip({ count, packed }: Run): () => Iterable<BlockWrite> {
+    const blocks = () => new Unpacker(this.#numbers, this.#bytes, next, at).#take(count)
+    const [next, at] = [this.#next, this.#at]
+    this.#next += count * RUN_NUMBERS
+    this.#at += packed.byteLength
+    return blocks
+  }
+
+  *#take(count: number): Generator<BlockWrite, void> {
+    for (let taken = 0; taken < count; taken += 1) yield this.block()
   }
 
   block(): BlockWrite {
@@ -132,6 +190,8 @@ class Unpacker {
     return bytes
   }
 }
+
+const RUN_NUMBERS = 4
 
 const NO_LINKS: BlockWrite['links'] = new Map()
 

@@ -2,8 +2,9 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { PrsmError } from '../core/errors.ts'
 import { type Connection, openStoringConnection, openWorkerConnection } from './connection.ts'
 import { KnownIds } from './known-ids.ts'
-import { type PackedBlocks, unpackBlocks } from './packed-blocks.ts'
+import { type PackedBlocks, unpackParts } from './packed-blocks.ts'
 import { type MetaKey, setMeta, storeBlocks } from './store-blocks.ts'
+import { storeRun } from './store-run.ts'
 import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 
 /** Frames in the -wal file, and those of them that are in the database file, too. */
@@ -87,7 +88,10 @@ function store({ connection, ids }: Storing, { epoch, blocks, meta }: StoreBlock
   ids.enter(epoch)
   connection.prepare('BEGIN IMMEDIATE').run()
   try {
-    storeBlocks(connection, unpackBlocks(blocks), { epoch, ids })
+    for (const { run, blocks: some } of unpackParts(blocks)) {
+      const stored = run !== undefined && storeRun(connection, run, { epoch, ids })
+      if (!stored) storeBlocks(connection, some(), { epoch, ids })
+    }
     for (const [key, value] of meta) setMeta(connection, key, value)
     connection.prepare('COMMIT').run()
   } catch (error) {

@@ -20,6 +20,9 @@ export type WriteQueueInit = {
   readonly onFailure: (error: PrsmError) => void
 }
 
+/** Whether the last batch met a full disk, and whether the next is for another thread. */
+export type NextBatch = { readonly full: boolean; readonly aside: boolean }
+
 /** Milliseconds until a locked database is tried again. */
 const BUSY_RETRY_MS = 5
 
@@ -28,8 +31,8 @@ const BUSY_RETRY_MS = 5
  * commit. Batches go on while a sync runs: the next sync covers all of them.
  */
 export class WriteQueue {
-  /** Called before each batch, with whether the last one met a full disk; may pause the queue. */
-  beforeBatch: (full: boolean) => void = () => {}
+  /** Called before each batch; may pause the queue. */
+  beforeBatch: (next: NextBatch) => void = () => {}
   readonly #writer: Connection
   readonly #runner: BatchRunner
   readonly #sync: (() => Promise<void>) | null
@@ -133,13 +136,18 @@ export class WriteQueue {
   /** One batch a turn, so that the other work of the node comes between. */
   readonly #turn = (): void => {
     this.#scheduled = false
-    if (this.#mayBegin()) this.beforeBatch(this.#full)
+    if (this.#mayBegin()) this.beforeBatch({ full: this.#full, aside: this.#isNextAside })
     if (this.#mayBegin()) this.#begin()
     this.#schedule()
   }
 
   #mayBegin(): boolean {
     return this.#waiting.length > 0 && !this.#paused && this.#aside === undefined
+  }
+
+  get #isNextAside(): boolean {
+    const [first] = this.#waiting
+    return first !== undefined && isAside(first)
   }
 
   #begin(): void {

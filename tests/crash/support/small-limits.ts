@@ -10,6 +10,7 @@ export function useSmallLimits(): void {
     filesPerDirectory: 4,
     inlineBlockBytes: 16 * 1024,
     walCheckpointBytes: 256 * 1024,
+    walAsideBytes: 384 * 1024,
     storeBatchWeight: 2,
     storeAsideWeight: 4,
   })

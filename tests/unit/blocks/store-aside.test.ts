@@ -1,9 +1,11 @@
 import { CID } from 'multiformats/cid'
 import { expect, test } from 'vitest'
+import { blockIndex } from '../../../src/blocks/block-index.ts'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
+import { unpackLinks } from '../../../src/db/packed-links.ts'
 import { openStore, type StoreInit, temporaryFolder } from '../../support/block-store.ts'
 import { noise } from '../../support/content.ts'
-import { collectAll, leaf, markRoot, parent, putAll, store, stored } from './dags.ts'
+import { type Block, collectAll, leaf, markRoot, parent, putAll, store, stored } from './dags.ts'
 import {
   accountsAreRight,
   allRead,
@@ -227,3 +229,39 @@ test('a collection marks what the thread has stored', async () => {
   const tally = await collecting.sweep({ dryRun: true })
   expect(tally).toEqual({ blocks: 1500, bytes: noise(200).byteLength * 1500, fileBytes: 0 })
 })
+
+test('blocks of one size of which one has a row are stored as any others', async () => {
+  await using opened = await open()
+  const { store: blocks, db } = opened
+  const group = leaves(2400)
+  const three = group.filter((_, at) => [0, 1200, 2399].includes(at))
+  // Links to three of them: rows without a block, in the way of the statement that stores many.
+  await store(blocks, parent(...three))
+  const idOf = ({ cid }: Block) => blockIndex.find(db.reader, cid.multihash.bytes)?.id
+  const ids = three.map(idOf)
+  await store(blocks, ...group)
+  expect(three.map(idOf)).toEqual(ids)
+  expect(blocks.totals().blocks).toBe(2401)
+  accountsAreRight(opened)
+  await allRead(blocks, group)
+})
+
+test('a node finds the rows of a run it names, whether the run was stored at once or one by one', async () => {
+  await using opened = await open()
+  const { store: blocks, db } = opened
+  const groups = [leaves(1000, 1), leaves(1000, 2)]
+  const [taken] = groups[1] ?? []
+  if (taken === undefined) throw new Error('there are leaves')
+  await store(blocks, parent(taken))
+  const nodes = groups.map((group) => parent(...group))
+  await store(blocks, ...groups.flat(), ...nodes)
+  for (const [at, { cid }] of nodes.entries()) {
+    const row = blockIndex.find(db.reader, cid.multihash.bytes)
+    const links = unpackLinks(blockIndex.links(db.reader, row?.id ?? 0, DAG_PB) ?? noise(0))
+    const named = links.map(({ child }) => hexOf(blockIndex.multihash(db.reader, child)))
+    expect(named).toEqual(groups[at]?.map((block) => hexOf(block.cid.multihash.bytes)))
+  }
+  accountsAreRight(opened)
+})
+
+const hexOf = (bytes = noise(0)): string => Buffer.from(bytes).toString('hex')

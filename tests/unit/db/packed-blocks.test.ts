@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
-import { BlockPacker, unpackBlocks } from '../../../src/db/packed-blocks.ts'
+import { BlockPacker, type PackedBlocks, unpackParts } from '../../../src/db/packed-blocks.ts'
 import { type BlockWrite, FILE, INLINE, type Link } from '../../../src/db/store-blocks.ts'
 import { noise } from '../../support/content.ts'
 
@@ -46,7 +46,7 @@ function hex(bytes: Uint8Array): string {
 }
 
 function isGivenBack(packer: BlockPacker, batch: readonly BlockWrite[]): void {
-  const given = [...unpackBlocks(packer.pack(batch))].map(plain)
+  const given = unpacked(packer.pack(batch)).map(plain)
   expect(given).toEqual(batch.map(plain))
 }
 
@@ -160,7 +160,7 @@ describe('memory', () => {
   test('a batch that was unpacked is not seen in the next, smaller one', () => {
     const packer = new BlockPacker()
     packer.pack(randomBatch(3))
-    expect([...unpackBlocks(packer.pack([]))]).toEqual([])
+    expect(unpacked(packer.pack([]))).toEqual([])
     isGivenBack(packer, [inline(noise(2), noise(3))])
   })
 
@@ -170,7 +170,7 @@ describe('memory', () => {
       const batch = randomBatch(seed)
       const packed = packer.pack(batch)
       let end = 0
-      for (const view of views([...unpackBlocks(packed)])) {
+      for (const view of views(unpacked(packed))) {
         expect(view.buffer).toBe(packed.bytes)
         expect(view.byteOffset).toBe(end)
         end += view.byteLength
@@ -182,5 +182,46 @@ describe('memory', () => {
 
 test('numbers that end in the middle of a block are refused', () => {
   const { numbers, bytes } = new BlockPacker().pack([inline(noise(34), noise(100))])
-  expect(() => [...unpackBlocks({ numbers: numbers.subarray(0, -1), bytes })]).toThrow(RangeError)
+  expect(() => unpacked({ numbers: numbers.subarray(0, -1), bytes })).toThrow(RangeError)
+})
+
+function unpacked(packed: PackedBlocks): BlockWrite[] {
+  return [...unpackParts(packed)].flatMap(({ blocks }) => [...blocks()])
+}
+
+describe('runs', () => {
+  const small = (count: number, size: number) =>
+    Array.from({ length: count }, (_, at) => inline(noise(34, at), noise(size, at)))
+  const kinds = (batch: readonly BlockWrite[]) =>
+    [...unpackParts(new BlockPacker().pack(batch))].map(({ run, blocks }) => [
+      run?.count,
+      [...blocks()].length,
+    ])
+
+  test('blocks of one size without links are one, from sixteen on', () => {
+    expect(kinds(small(16, 100))).toEqual([[16, 16]])
+    expect(kinds(small(15, 100))).toEqual([[undefined, 15]])
+    expect(kinds(small(20, 0))).toEqual([[20, 20]])
+  })
+
+  test('another size, a link, another hash or a file ends it, and all come in their order', () => {
+    const linked = inline(noise(34), noise(100), new Map([[DAG_PB, [link(RAW, noise(34))]]]))
+    const longer = inline(noise(66), noise(100))
+    const batch = [...small(20, 100), linked, longer, ...small(30, 100), ...small(17, 99)]
+    expect(kinds(batch)).toEqual([
+      [20, 20],
+      [undefined, 2],
+      [30, 30],
+      [17, 17],
+    ])
+    isGivenBack(new BlockPacker(), batch)
+  })
+
+  test('its memory is that of its blocks, one behind the other', () => {
+    const packed = new BlockPacker().pack(small(16, 7))
+    const [part] = [...unpackParts(packed)]
+    const bytes = [...(part?.blocks() ?? [])].flatMap((block) => views([block]))
+    expect(Buffer.concat(bytes).equals(part?.run?.packed ?? noise(0))).toBe(true)
+    expect(part?.run).toMatchObject({ count: 16, size: 7 })
+  })
 })
