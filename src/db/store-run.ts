@@ -39,7 +39,7 @@ export function storeRun(db: Connection, run: Run, { epoch, ids }: Commit): bool
   if (!isNew) return false
   for (let n = 0; n < count; n += 1) {
     const at = n * rows.stride
-    void (keyOfMultihash(packed.subarray(at, at + RUN_MULTIHASH_BYTES)), first + n)
+    ids.add(keyOfMultihash(packed.subarray(at, at + RUN_MULTIHASH_BYTES)), first + n)
   }
   countIn(db, { blocks: count, bytes: count * size, fileBytes: 0 })
   return true
