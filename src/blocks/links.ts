@@ -1,10 +1,10 @@
-import * as dagPb from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
 import { DAG_PB } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { DAG_CBOR, documentLinks, isDocument } from './document-links.ts'
 import { inlineBlock } from './multihash.ts'
+import { pbLinks } from './pb-links.ts'
 
 /**
  * The CIDs a block names, read by its codec; none for raw and for codecs that are stored but not
@@ -32,7 +32,7 @@ function reached(link: CID): readonly CID[] {
 }
 
 function ownLinks(cid: CID, bytes: Uint8Array): readonly CID[] {
-  if (cid.code === DAG_PB) return dagPb.decode(bytes).Links.map(({ Hash }) => Hash)
+  if (cid.code === DAG_PB) return pbLinks(bytes)
   return isDocument(cid) ? documentLinks(cid, bytes) : []
 }
 
