@@ -171,7 +171,7 @@ export class Lease implements AsyncDisposable {
     const { size, inFile } = pending
     this.#open.add(pending)
     this.#dirty += size
-    this.#held += size
+    this.#held += size + OVERHEAD_BYTES
     if (inFile) this.#watchFile(pending, released)
     pending.onSettled((settled) => {
       this.#reservation?.give(room)
@@ -193,7 +193,7 @@ export class Lease implements AsyncDisposable {
   }
 
   #letGo(size: number, released: () => void): void {
-    this.#held -= size
+    this.#held -= size + OVERHEAD_BYTES
     released()
     this.#look()
   }
@@ -232,6 +232,9 @@ export class Lease implements AsyncDisposable {
 }
 
 function nothing(): void {}
+
+/** What a block that is in memory takes beside its bytes: its CID, its entry, who waits for it. */
+const OVERHEAD_BYTES = 2048
 
 /** What the rows of a block may take until they are in the database: pages of an index, in the -wal and there. */
 const ROW_BYTES = 16 * 1024

@@ -56,8 +56,8 @@ async function writeTree(
     chunker: (source) => source,
     treeBuilder: (source) => source,
     fileImportConcurrency: 1,
-    // Leaves are handed to the store as they come and not in batches that wait for their slowest.
-    blockWriteConcurrency: 1,
+    // Leaves are handed to the store as they come: what the importer gathers are the CIDs.
+    blockWriteConcurrency: CIDS_AT_ONCE,
     bufferImporter: (file) => writeLeaves(writer, file.content),
   })
   for await (const { cid, size, unixfs: node } of files) {
@@ -66,7 +66,12 @@ async function writeTree(
   throw new PrsmError('INTERNAL', 'the importer gave no file')
 }
 
+const CIDS_AT_ONCE = 64
+
+/** As the importer takes it. The block it would need for a file of one leaf only: that does not come here. */
 type Leaf = { readonly cid: CID; readonly size: bigint; readonly block: Uint8Array }
+
+const NO_BLOCK = new Uint8Array(0)
 
 async function* writeLeaves(
   writer: BlockWriter,
@@ -74,7 +79,8 @@ async function* writeLeaves(
 ): AsyncGenerator<() => Promise<Leaf>, void, void> {
   for await (const chunk of chunks) {
     await writer.room()
-    const leaf = { cid: writer.write(RAW, chunk), size: BigInt(chunk.byteLength), block: chunk }
+    const cid = writer.write(RAW, chunk)
+    const leaf = { cid, size: BigInt(chunk.byteLength), block: NO_BLOCK }
     yield () => Promise.resolve(leaf)
   }
 }

@@ -11,6 +11,7 @@ export type LeafImport = { readonly path: string; readonly leafBytes: number }
 
 type Count = { leaves: number }
 
+const NO_BLOCK = new Uint8Array(0)
 const PIECE_BYTES = 1_048_576
 
 /** Imports a file in leaves of another size than an upload's, else driven as that is (`file-writer.ts`). */
@@ -41,7 +42,7 @@ async function writeTree(
     chunker: (source) => source,
     treeBuilder: (source) => source,
     fileImportConcurrency: 1,
-    blockWriteConcurrency: 1,
+    blockWriteConcurrency: 64,
     bufferImporter: ({ content }) => writeLeaves(writer, content, count),
   })
   for await (const { cid } of files) return cid
@@ -52,7 +53,8 @@ async function* writeLeaves(writer: BlockWriter, leaves: AsyncIterable<Uint8Arra
   for await (const block of leaves) {
     count.leaves += 1
     await writer.room()
-    const leaf = { cid: writer.write(RAW, block), size: BigInt(block.byteLength), block }
+    const cid = writer.write(RAW, block)
+    const leaf = { cid, size: BigInt(block.byteLength), block: NO_BLOCK }
     yield () => Promise.resolve(leaf)
   }
 }
