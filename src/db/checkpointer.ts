@@ -135,7 +135,7 @@ export class Checkpointer {
   async #restart(): Promise<void> {
     const { worker, path, queue } = this.#init
     await queue.pause()
-    if (await worker.request('restartWal', { path })) return
+    if (await worker.request('restartWal', { path, keptBytes: 2 * this.#bound })) return
     throw new PrsmError('STORE_LOCKED', `${path}: a reader holds up the checkpoint`, {
       hint: 'end the program that reads this file; the node goes on meanwhile',
       details: { file: path },

@@ -50,7 +50,6 @@ export function openReader(path: string): Connection {
 export function openWorkerConnection(path: string): Connection {
   const connection = new Sqlite(path, { fileMustExist: true, timeout: WORKER_TIMEOUT_MS })
   configure(connection, WORKER_CACHE_KIB)
-  connection.pragma(`journal_size_limit = ${2 * limits.walCheckpointBytes}`)
   return connection
 }
 

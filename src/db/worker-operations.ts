@@ -121,11 +121,13 @@ export const operations = {
   /**
    * Copies all of the -wal and begins it anew with one frame (the first page as it is), because the
    * first write of a -wal syncs its header: that is to happen here, not on the writer's thread.
-   * False when a reader was in the way. No write may run beside it.
+   * False when a reader was in the way. No write may run beside it. Of the file `keptBytes` stay: what is
+   * written next need not allocate them.
    */
-  restartWal({ path }: File): boolean {
+  restartWal({ path, keptBytes }: File & { readonly keptBytes: number }): boolean {
     if (checkpoint(path, 'RESTART').busy !== 0) return false
     const connection = connectionTo(path)
+    connection.pragma(`journal_size_limit = ${keptBytes}`)
     const version = Number(connection.pragma('user_version', { simple: true }))
     connection.pragma(`user_version = ${version}`)
     return true
