@@ -207,6 +207,14 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     return new DagWalk(root, { db: this.#db.reader, relink, ...options })
   }
 
+  /**
+   * Resolves when all that the index tells by now is durable: some of it may be committed by others and
+   * not synced yet. Who relies on what a walk found waits for it. Rejects as a write does.
+   */
+  async settled(): Promise<void> {
+    await this.#db.write(() => {})
+  }
+
   /** Gives the room of what was taken away back to the disk. */
   async giveBack(): Promise<void> {
     await this.#intake.settleRemovals()

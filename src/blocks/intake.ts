@@ -149,7 +149,7 @@ export class Intake {
   /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
   #commitBatch(): void {
     const { storeBatchWeight, storeAsideWeight } = limits
-    const aside = this.#readyWeight > storeBatchWeight && this.#db.canStoreAside()
+    const aside = this.#readyWeight >= storeBatchWeight && this.#db.canStoreAside()
     const batch = this.#takeBatch(aside ? storeAsideWeight : storeBatchWeight)
     this.#committing += 1
     this.#commit(batch, aside)
@@ -192,9 +192,11 @@ export class Intake {
   #enqueue(entry: Pending): void {
     this.#ready.push(entry)
     this.#readyWeight += commitWeight(entry)
-    if (this.#readyWeight < limits.storeBatchWeight) return
-    const weight = this.#db.canStoreAside() ? limits.storeAsideWeight : limits.storeBatchWeight
-    if (this.#readyWeight >= weight) this.#commitBatch()
+    const { storeBatchWeight, storeAsideWeight } = limits
+    if (this.#readyWeight < storeBatchWeight) return
+    // While the thread has a batch, a larger one gathers: it takes less for each block.
+    const gathers = this.#committing > 0 && this.#db.canStoreAside()
+    if (this.#readyWeight >= (gathers ? storeAsideWeight : storeBatchWeight)) this.#commitBatch()
   }
 
   #takeBatch(most: number): Pending[] {

@@ -42,9 +42,9 @@ export const limits = {
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
   leaseHeldBytes: 8 * MIB,
-  /** Blocks of a kilobyte, about, in one transaction of the event loop: some 10 ms of it. */
+  /** Weight of the blocks in one transaction of the event loop (`commitWeight`): one of a kilobyte has 1.1. */
   storeBatchWeight: 400,
-  /** The same of the thread that stores those which come in greater numbers: some 20 ms of its time. */
+  /** The same of the thread that stores those which come by hundreds: some 20 ms of its time. */
   storeAsideWeight: 1200,
   /** Milliseconds a collection waits for leases that are open when it begins: what they may have met, it cannot take. */
   collectionPatienceMs: 2_000,

@@ -28,8 +28,9 @@ export class Checkpointer {
   readonly #init: CheckpointerInit
   #running: Promise<void> | undefined
   #notBefore = 0
-  /** Bytes of the -wal above which the last one began. */
-  #bound: number = limits.walCheckpointBytes
+  /** Bytes of the -wal above which writes wait for the one that runs, and those that stay of its file. */
+  #pauseAt = 0
+  #keptBytes: number = 2 * limits.walCheckpointBytes
   #used = false
 
   constructor(init: CheckpointerInit) {
@@ -57,13 +58,15 @@ export class Checkpointer {
     const { frames, checkpointed } = wal.state()
     const bytes = wal.bytes(frames)
     if (this.#running !== undefined) {
-      if (bytes >= 2 * this.#bound) void queue.pause()
+      if (bytes >= this.#pauseAt) void queue.pause()
       return
     }
-    this.#bound = aside ? limits.walAsideBytes : limits.walCheckpointBytes
+    const bound = aside ? limits.walAsideBytes : limits.walCheckpointBytes
+    this.#pauseAt = Math.max(2 * bound, bytes + bound)
+    this.#keptBytes = Math.max(bound, 2 * limits.walCheckpointBytes)
     if (performance.now() >= this.#notBefore) {
       if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
-      else if (full || bytes > this.#bound) this.#start(() => this.#checkpoint())
+      else if (full || bytes > bound) this.#start(() => this.#checkpoint())
     }
   }
 
@@ -135,7 +138,7 @@ export class Checkpointer {
   async #restart(): Promise<void> {
     const { worker, path, queue } = this.#init
     await queue.pause()
-    if (await worker.request('restartWal', { path, keptBytes: 2 * this.#bound })) return
+    if (await worker.request('restartWal', { path, keptBytes: this.#keptBytes })) return
     throw new PrsmError('STORE_LOCKED', `${path}: a reader holds up the checkpoint`, {
       hint: 'end the program that reads this file; the node goes on meanwhile',
       details: { file: path },

@@ -56,9 +56,14 @@ export function openWorkerConnection(path: string): Connection {
 /** The storing thread's own: it writes blocks while nobody else writes, and may wait for who locked the file. */
 export function openStoringConnection(path: string): Connection {
   const connection = new Sqlite(path, { fileMustExist: true, timeout: limits.writeLockMs })
-  configure(connection, WRITER_CACHE_KIB)
-  connection.pragma('foreign_keys = OFF')
-  return connection
+  try {
+    configure(connection, WRITER_CACHE_KIB)
+    connection.pragma('foreign_keys = OFF')
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
 }
 
 /** A database in memory: one connection that reads and writes. */

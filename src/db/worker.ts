@@ -55,7 +55,7 @@ class DatabaseThreads implements DatabaseWorker {
   }
 }
 
-/** Milliseconds until a thread that did not start is tried again. */
+/** Milliseconds until a thread that did not start, or died, is tried again by itself. */
 const RESTART_MS = 1000
 
 class Thread {
@@ -76,9 +76,15 @@ class Thread {
     return this.#isReady
   }
 
-  /** Starts it, and tells whether it runs by now. One that could not start is not tried again for a while. */
+  /** Starts it, and tells whether it runs by now. One that could not start, or died, is not tried again for a while. */
   start(): boolean {
-    if (!this.#isReady && !this.#closed && performance.now() >= this.#notBefore) this.#running()
+    if (this.#isReady || this.#closed || performance.now() < this.#notBefore) return this.#isReady
+    try {
+      this.#running()
+    } catch {
+      // The system has no thread left: what it would do is done without it.
+      this.#notBefore = performance.now() + RESTART_MS
+    }
     return this.#isReady
   }
 
@@ -153,7 +159,7 @@ class Thread {
   #died(thread: Worker, cause: unknown): void {
     if (this.#thread !== thread) return
     this.#thread = undefined
-    if (!this.#isReady) this.#notBefore = performance.now() + RESTART_MS
+    this.#notBefore = performance.now() + RESTART_MS
     this.#isReady = false
     const lost = [...this.#waiting.values()]
     this.#waiting.clear()

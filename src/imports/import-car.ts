@@ -48,6 +48,7 @@ export async function importCar(
   const found = await lookBelow(car.roots, (root) =>
     blocks.missingBelow(root, { lease, signal, atMost: limits.maxToldMissing }),
   )
+  await blocks.settled()
   meter.finish()
   throwIfCancelled(signal)
   const whole = pin ? found.filter(({ complete }) => complete).map(({ cid }) => cid) : []

@@ -85,6 +85,7 @@ async function keeping(
   const walk = blocks.walk(cid, { lease, signal, shallow: mode === 'direct' })
   await fetchMissing({ walk, session, lease, meter, signal })
   await lease.sync()
+  await blocks.settled()
   meter.tell()
   throwIfCancelled(signal)
   const { pin: written, created } = await write(cid)
