@@ -43,6 +43,8 @@ export class Intake {
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
+  /** Of those among them that are in memory until they are stored. */
+  #readyBytes = 0
   /** Batches that are being committed. */
   #committing = 0
   #flushAsked = false
@@ -149,7 +151,7 @@ export class Intake {
   /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
   #commitBatch(): void {
     const { storeBatchWeight, storeAsideWeight } = limits
-    const aside = this.#readyWeight >= storeBatchWeight && this.#db.canStoreAside()
+    const aside = this.#readyWeight > storeBatchWeight && this.#db.canStoreAside()
     const batch = this.#takeBatch(aside ? storeAsideWeight : storeBatchWeight)
     this.#committing += 1
     this.#commit(batch, aside)
@@ -192,11 +194,14 @@ export class Intake {
   #enqueue(entry: Pending): void {
     this.#ready.push(entry)
     this.#readyWeight += commitWeight(entry)
-    const { storeBatchWeight, storeAsideWeight } = limits
+    this.#readyBytes += memoryOf(entry)
+    const { storeBatchWeight, storeAsideWeight, storeAsideBytes } = limits
     if (this.#readyWeight < storeBatchWeight) return
-    // While the thread has a batch, a larger one gathers: it takes less for each block.
-    const gathers = this.#committing > 0 && this.#db.canStoreAside()
-    if (this.#readyWeight >= (gathers ? storeAsideWeight : storeBatchWeight)) this.#commitBatch()
+    const gathers =
+      this.#readyWeight < storeAsideWeight &&
+      this.#readyBytes < storeAsideBytes &&
+      this.#db.canStoreAside()
+    if (!gathers) this.#commitBatch()
   }
 
   #takeBatch(most: number): Pending[] {
@@ -204,6 +209,7 @@ export class Intake {
     let count = 0
     for (const entry of this.#ready) {
       weight += commitWeight(entry)
+      this.#readyBytes -= memoryOf(entry)
       entry.taken = true
       count += 1
       if (weight >= most) break
@@ -352,6 +358,10 @@ function lowestDirectory(rows: readonly DeadRow[]): number | undefined {
     if (directory !== null) lowest = Math.min(lowest ?? directory, directory)
   }
   return lowest
+}
+
+function memoryOf({ inFile, bytes }: Pending): number {
+  return inFile || bytes === undefined ? 0 : bytes.byteLength
 }
 
 function toWrite({ cid, content, links }: Pending): BlockWrite {

@@ -46,6 +46,8 @@ export const limits = {
   storeBatchWeight: 400,
   /** The same of the thread that stores those which come by hundreds: some 20 ms of its time. */
   storeAsideWeight: 1200,
+  /** Bytes of them after which it does not wait for more: a lease holds three times as many in memory. */
+  storeAsideBytes: 2.5 * MIB,
   /** Milliseconds a collection waits for leases that are open when it begins: what they may have met, it cannot take. */
   collectionPatienceMs: 2_000,
   /**

@@ -9,6 +9,7 @@ import {
   allRead,
   leaves,
   lockOf,
+  putAtOnce,
   storingThreads,
   threadRuns,
 } from './storing-thread.ts'
@@ -47,7 +48,7 @@ test('a thread that dies in its transaction: nothing is acknowledged, and the sa
   {
     await using lease = opened.store.lease()
     using lock = lockOf(opened.path)
-    for (const { cid, bytes } of blocks) void lease.put(cid, bytes)
+    putAtOnce(lease, blocks)
     const synced = codeOf(lease.sync())
     await delay(60)
     const died = opened.threads[0]?.terminate()
@@ -75,7 +76,7 @@ test('what was told of is there, whenever the thread dies', async () => {
   for (const [round, blocks] of rounds.entries()) {
     await threadRuns(opened.db)
     await using lease = opened.store.lease()
-    for (const { cid, bytes } of blocks) void lease.put(cid, bytes)
+    putAtOnce(lease, blocks)
     const synced = lease.sync().then(
       () => undefined,
       (error: { code: string }) => error.code,

@@ -12,6 +12,7 @@ import {
   leaves,
   lockOf,
   ownChanges,
+  putAtOnce,
   storingThreads,
   threadRuns,
   withLimits,
@@ -154,7 +155,7 @@ test('one that writes for too long: the lease is told so, and the node goes on a
   const begun = performance.now()
   {
     await using lease = opened.store.lease()
-    for (const { cid, bytes } of blocks) void lease.put(cid, bytes)
+    putAtOnce(lease, blocks)
     const synced = codeOf(lease.sync())
     await delay(20)
     const beside = codeOf(opened.db.write(() => 1))

@@ -76,7 +76,7 @@ test('inner nodes have their links, before their children and behind them, in on
   await using lease = blocks.lease()
   const before = await ownChanges(opened.db)
   const behind = groups.slice(20).flat()
-  void putAll(lease, [root, ...middle, ...groups.flat(), ...dead, parent(...dead)])
+  await putAll(lease, [root, ...middle, ...groups.flat(), ...dead, parent(...dead)])
   await lease.sync()
   expect((await ownChanges(opened.db)) - before).toBeLessThan(2400)
   expect(await blocks.missingBelow(root.cid, { lease, atMost: 10 })).toEqual([])
