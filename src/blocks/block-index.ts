@@ -1,16 +1,12 @@
+import { ABSENT, type BlockRow, FILE, INLINE, type MetaKey } from '../db/block-rows.ts'
 import type { Connection } from '../db/database.ts'
 import { statement } from '../db/statement.ts'
 import {
-  ABSENT,
-  type BlockRow,
   count,
   dropDamaged,
   dropInline,
-  FILE,
   fileBytesOf,
   findBlock,
-  INLINE,
-  type MetaKey,
   type Tally,
 } from '../db/store-blocks.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { PrsmError } from '../core/errors.ts'
+import { ABSENT } from '../db/block-rows.ts'
 import type { Database } from '../db/database.ts'
-import { ABSENT } from '../db/store-blocks.ts'
 import { blockIndex, recordDamage } from './block-index.ts'
 
 /** Which blocks are known to be damaged, so that the next put writes them anew. */

@@ -1,6 +1,6 @@
+import { ABSENT, type BlockRow, FILE } from '../db/block-rows.ts'
 import type { Connection } from '../db/database.ts'
 import { statement } from '../db/statement.ts'
-import { ABSENT, type BlockRow, FILE } from '../db/store-blocks.ts'
 import { blockIndex } from './block-index.ts'
 import type { FilePlace } from './open-files.ts'
 

@@ -1,16 +1,10 @@
 import type { CID } from 'multiformats/cid'
 import { limits } from '../core/limits.ts'
+import { type BlockRow, type BlockWrite, FILE, type MetaKey } from '../db/block-rows.ts'
 import type { Connection, Database } from '../db/database.ts'
 import { KnownIds } from '../db/known-ids.ts'
 import { BlockPacker } from '../db/packed-blocks.ts'
-import {
-  type BlockRow,
-  type BlockWrite,
-  FILE,
-  type MetaKey,
-  setMeta,
-  storeBlocks,
-} from '../db/store-blocks.ts'
+import { setMeta, storeBlocks } from '../db/store-blocks.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
 import { blockIndex, removeBlock } from './block-index.ts'
 import type { FileBlocks } from './file-blocks.ts'

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import type { BlockWrite } from '../db/store-blocks.ts'
+import type { BlockWrite } from '../db/block-rows.ts'
 import { cidOfKey } from './multihash.ts'
 
 /** How a block's way ended: with nothing, or with what it failed with. */

@@ -1,4 +1,4 @@
-import { type BlockWrite, FILE, INLINE, type Link } from './store-blocks.ts'
+import { type BlockWrite, FILE, INLINE, type Link } from './block-rows.ts'
 
 /**
  * Blocks on their way to another thread: numbers in a list, all bytes in one piece of shared memory. Passed

@@ -1,8 +1,9 @@
+import { INLINE } from './block-rows.ts'
 import type { Connection } from './connection.ts'
 import { keyOfMultihash } from './known-ids.ts'
 import { RUN_MULTIHASH_BYTES, type Run } from './packed-blocks.ts'
 import { statement } from './statement.ts'
-import { type Commit, count as countIn, INLINE } from './store-blocks.ts'
+import { type Commit, count as countIn } from './store-blocks.ts'
 
 const nextId = statement<[], { id: number }>('SELECT coalesce(max(id), 0) + 1 AS id FROM block')
 

@@ -1,9 +1,10 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { PrsmError } from '../core/errors.ts'
+import type { MetaKey } from './block-rows.ts'
 import { type Connection, openStoringConnection, openWorkerConnection } from './connection.ts'
 import { KnownIds } from './known-ids.ts'
 import { type PackedBlocks, unpackParts } from './packed-blocks.ts'
-import { type MetaKey, setMeta, storeBlocks } from './store-blocks.ts'
+import { setMeta, storeBlocks } from './store-blocks.ts'
 import { storeRun } from './store-run.ts'
 import { type SweepQuery, sweepQueries } from './sweep-queries.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
+import { type BlockWrite, FILE, INLINE, type Link } from '../../../src/db/block-rows.ts'
 import { BlockPacker, type PackedBlocks, unpackParts } from '../../../src/db/packed-blocks.ts'
-import { type BlockWrite, FILE, INLINE, type Link } from '../../../src/db/store-blocks.ts'
 import { noise } from '../../support/content.ts'
 
 const DAG_CBOR = 0x71
