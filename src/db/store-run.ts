@@ -4,8 +4,7 @@ import { keyOfMultihash } from './known-ids.ts'
 import { RUN_MULTIHASH_BYTES, type Run } from './packed-blocks.ts'
 import { statement } from './statement.ts'
 import { type Commit, count as countIn } from './store-blocks.ts'
-
-const nextId = statement<[], { id: number }>('SELECT coalesce(max(id), 0) + 1 AS id FROM block')
+import { sweepQueries } from './sweep-queries.ts'
 
 type Rows = Record<'first' | 'count' | 'stride', number> & { readonly packed: Uint8Array }
 
@@ -30,7 +29,7 @@ const release = statement<[], never>('RELEASE run')
  */
 export function storeRun(db: Connection, run: Run, { epoch, ids }: Commit): boolean {
   const { count, size, packed } = run
-  const first = nextId.get(db)?.id ?? 1
+  const first = sweepQueries.idBound(db, null)
   const rows = { first, count, stride: RUN_MULTIHASH_BYTES + size, packed, size }
   savepoint.run(db)
   const isNew = storeRows.run(db, { ...rows, epoch }).changes === count

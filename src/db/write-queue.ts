@@ -136,7 +136,8 @@ export class WriteQueue {
   /** One batch a turn, so that the other work of the node comes between. */
   readonly #turn = (): void => {
     this.#scheduled = false
-    if (this.#mayBegin()) this.beforeBatch({ full: this.#full, aside: this.#isNextAside })
+    if (this.#mayBegin())
+      this.beforeBatch({ full: this.#full, aside: this.#nextAside !== undefined })
     if (this.#mayBegin()) this.#begin()
     this.#schedule()
   }
@@ -145,19 +146,17 @@ export class WriteQueue {
     return this.#waiting.length > 0 && !this.#paused && this.#aside === undefined
   }
 
-  get #isNextAside(): boolean {
+  /** The next job, where another thread is to commit it. */
+  get #nextAside(): AsideJob | undefined {
     const [first] = this.#waiting
-    return first !== undefined && isAside(first)
+    return first !== undefined && isAside(first) ? first : undefined
   }
 
   #begin(): void {
-    const [first] = this.#waiting
-    if (first !== undefined && isAside(first)) {
-      this.#waiting.shift()
-      this.#aside = this.#runAside(first)
-    } else {
-      this.#runBatch()
-    }
+    const aside = this.#nextAside
+    if (aside === undefined) return void this.#runBatch()
+    this.#waiting.shift()
+    this.#aside = this.#runAside(aside)
   }
 
   /** What a thread that failed may have committed is synced, too: the next put may meet it. */

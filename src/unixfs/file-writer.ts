@@ -43,7 +43,8 @@ async function* joined<T>(
   yield* rest
 }
 
-async function writeTree(
+/** Writes a file of two chunks or more through the importer; they may be of any size that all have. */
+export async function writeTree(
   writer: BlockWriter,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<ImportedFile> {
@@ -86,7 +87,7 @@ async function* writeLeaves(
 }
 
 /** The importer's view of the store: it only ever puts, the nodes above the leaves. */
-export function storeOf(writer: BlockWriter) {
+function storeOf(writer: BlockWriter) {
   const unread = (): never => {
     throw new PrsmError('INTERNAL', 'an import read a block')
   }

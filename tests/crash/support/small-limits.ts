@@ -2,8 +2,8 @@ import { limits } from '../../../src/core/limits.ts'
 
 /**
  * Smaller figures, so that a short run meets what else comes after gigabytes: a second directory of
- * blocks, a checkpoint, the -wal begun anew, a
- * batch of blocks that the other thread commits.
+ * blocks, a checkpoint, the -wal begun anew, a batch of blocks that
+ * the other thread commits.
  */
 export function useSmallLimits(): void {
   Object.assign(limits, {

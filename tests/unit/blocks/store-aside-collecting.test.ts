@@ -1,31 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Lease } from '../../../src/blocks/lease.ts'
-import { openStore, temporaryFolder } from '../../support/block-store.ts'
 import { type Block, markRoot, parent, putAll, store, stored } from './dags.ts'
 import {
   accountsAreRight,
   allRead,
   leaves,
   lockOf,
-  threadRuns,
+  openWithThread,
   withLimits,
 } from './storing-thread.ts'
 
-async function open() {
-  await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
-  const opened = stack.use(await openStore({ folder: folder.path }))
-  await threadRuns(opened.db)
-  const all = stack.move()
-  return {
-    ...opened,
-    path: `${folder.path}/blocks.db`,
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
-type Opened = Awaited<ReturnType<typeof open>>
+type Opened = Awaited<ReturnType<typeof openWithThread>>
 
 async function begin(lease: Lease, blocks: readonly Block[]): Promise<void> {
   await Promise.all(blocks.map(({ cid, bytes }) => lease.put(cid, bytes)))
@@ -42,7 +28,7 @@ async function collect({ store }: Opened, roots: readonly Block[] = []): Promise
 
 test('a collection that begins while a batch is with the thread takes nothing of an open lease', async () => {
   using _limits = withLimits({ collectionPatienceMs: 50 })
-  await using opened = await open()
+  await using opened = await openWithThread()
   const blocks = leaves(1100)
   await store(opened.store, ...leaves(500, 2))
   await using lease = opened.store.lease()
@@ -63,7 +49,7 @@ test('a collection that begins while a batch is with the thread takes nothing of
 })
 
 test('a put of the new epoch that meets a block with the thread keeps it, the others go', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const blocks = leaves(1100)
   const kept = blocks.slice(0, 500)
   const lock = lockOf(opened.path)
@@ -86,7 +72,7 @@ test('a put of the new epoch that meets a block with the thread keeps it, the ot
 })
 
 test('old blocks that a batch of the new epoch names stay, though nobody puts them', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const children = leaves(1100)
   const others = leaves(300, 2)
   await store(opened.store, ...others, ...children)
@@ -105,7 +91,7 @@ test('old blocks that a batch of the new epoch names stay, though nobody puts th
 })
 
 test('old blocks that are met and not yet synced stay while the others go, and come again', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const blocks = leaves(1500)
   await store(opened.store, ...blocks)
   {
@@ -122,7 +108,7 @@ test('old blocks that are met and not yet synced stay while the others go, and c
 })
 
 test('blocks that die and come again while a collection takes them are whole', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const blocks = leaves(3000)
   const root = parent(...blocks)
   for (let round = 0; round < 4; round += 1) {
@@ -143,7 +129,7 @@ test('random uploads, leases and collections, some hundred times: what is rooted
   using _limits = withLimits({
     ...{ storeBatchWeight: 20, storeAsideWeight: 60, collectionPatienceMs: 10 },
   })
-  await using opened = await open()
+  await using opened = await openWithThread()
   const until = performance.now() + 3000
   const roots = new Map<number, Block[]>()
   const random = (below: number) => Math.floor(Math.random() * below)

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { openStore, type StoreInit, temporaryFolder } from '../../support/block-store.ts'
 import { codeOf } from '../../support/failure.ts'
 import { refuseUnhandledRejections } from '../unixfs/unhandled.ts'
 import { parent, store } from './dags.ts'
@@ -9,40 +8,15 @@ import {
   allRead,
   leaves,
   lockOf,
+  openTelling,
   putAtOnce,
-  storingThreads,
   threadRuns,
 } from './storing-thread.ts'
 
 refuseUnhandledRejections()
 
-async function open() {
-  await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
-  const threads = stack.use(storingThreads())
-  const told: string[] = []
-  const onStored: StoreInit['onStored'] = (cid) => told.push(`${cid}`)
-  const opened = stack.use(await openStore({ onStored, folder: folder.path }))
-  await threadRuns(opened.db)
-  // The -wal is begun, and the thread knows the file.
-  await store(opened.store, ...leaves(1300, 1000))
-  told.length = 0
-  const all = stack.move()
-  return {
-    ...opened,
-    told,
-    threads: threads.started,
-    path: `${folder.path}/blocks.db`,
-    reopen: async () => {
-      await opened[Symbol.asyncDispose]()
-      return openStore({ folder: folder.path })
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
 test('a thread that dies in its transaction: nothing is acknowledged, and the same blocks can be put again', async () => {
-  await using opened = await open()
+  await using opened = await openTelling()
   const blocks = leaves(4000)
   const root = parent(...blocks)
   {
@@ -71,7 +45,7 @@ test('a thread that dies in its transaction: nothing is acknowledged, and the sa
 })
 
 test('what was told of is there, whenever the thread dies', async () => {
-  await using opened = await open()
+  await using opened = await openTelling()
   const rounds = Array.from({ length: 6 }, (_, round) => leaves(1500, round + 2))
   for (const [round, blocks] of rounds.entries()) {
     await threadRuns(opened.db)

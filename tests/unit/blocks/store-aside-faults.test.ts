@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { environment } from '../../../src/config/env.ts'
 import { createFilePort } from '../../../src/files/file-port.ts'
-import { openStore, type StoreInit, temporaryFolder } from '../../support/block-store.ts'
+import { openStore, temporaryFolder } from '../../support/block-store.ts'
 import { codeOf } from '../../support/failure.ts'
 import { refuseUnhandledRejections } from '../unixfs/unhandled.ts'
 import { putAll, store } from './dags.ts'
@@ -11,6 +11,7 @@ import {
   allRead,
   leaves,
   lockOf,
+  openTelling,
   ownChanges,
   putAtOnce,
   storingThreads,
@@ -20,31 +21,6 @@ import {
 
 refuseUnhandledRejections()
 
-async function open(init: Omit<StoreInit, 'folder'> = {}) {
-  await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
-  const threads = stack.use(storingThreads())
-  const told: string[] = []
-  const onStored: StoreInit['onStored'] = (cid) => told.push(`${cid}`)
-  const opened = stack.use(await openStore({ onStored, ...init, folder: folder.path }))
-  await threadRuns(opened.db)
-  // The -wal is begun, and the thread knows the file.
-  await store(opened.store, ...leaves(1300, 1000))
-  told.length = 0
-  const all = stack.move()
-  return {
-    ...opened,
-    told,
-    threads: threads.started,
-    path: `${folder.path}/blocks.db`,
-    reopen: async () => {
-      await opened[Symbol.asyncDispose]()
-      return openStore({ folder: folder.path })
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
 test('a sync of the -wal that fails after the commit of the thread: nothing is acknowledged, later writes are refused', async () => {
   let broken = false
   const cause = Object.assign(new Error('EIO: made by the test'), { code: 'EIO' })
@@ -53,7 +29,7 @@ test('a sync of the -wal that fails after the commit of the thread: nothing is a
       return broken && name === 'datasync' && path.endsWith('-wal') ? cause : undefined
     },
   })
-  await using opened = await open({ files })
+  await using opened = await openTelling({ files })
   const { store: blocks, db } = opened
   const first = leaves(1100)
   {
@@ -93,7 +69,7 @@ test('nothing is told of before a sync of the -wal that began after the commit',
     before: ({ name, path }) =>
       closed && name === 'datasync' && path.endsWith('-wal') ? gate.promise : undefined,
   })
-  await using opened = await open({ files })
+  await using opened = await openTelling({ files })
   const count = opened.db.reader.prepare('SELECT count(*) FROM inline').pluck()
   await using lease = opened.store.lease()
   closed = true
@@ -110,7 +86,7 @@ test('nothing is told of before a sync of the -wal that began after the commit',
 })
 
 test('while another program writes, the thread waits, and nothing is lost', async () => {
-  await using opened = await open()
+  await using opened = await openTelling()
   const blocks = leaves(3000)
   using lock = lockOf(opened.path)
   const begun = performance.now()

@@ -6,36 +6,18 @@ import Sqlite from 'better-sqlite3'
 import { base32upper } from 'multiformats/bases/base32'
 import { expect, test } from 'vitest'
 import { type BeforeOperation, createFilePort } from '../../../src/files/file-port.ts'
-import { blockFileName, blockFiles, openStore, temporaryFolder } from '../../support/block-store.ts'
+import { blockFileName, blockFiles } from '../../support/block-store.ts'
 import { type Block, collectAll, leaf, parent, putAll, store } from './dags.ts'
 import {
   accountsAreRight,
   allRead,
   leaves,
+  openWithThread,
   ownChanges,
-  threadRuns,
   withLimits,
 } from './storing-thread.ts'
 
 const LARGE = 100 * 1024
-
-async function open(before?: BeforeOperation) {
-  await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
-  const files = createFilePort(before && { before })
-  const opened = stack.use(await openStore({ folder: folder.path, files }))
-  await threadRuns(opened.db)
-  const all = stack.move()
-  return {
-    ...opened,
-    folder: folder.path,
-    reopen: async () => {
-      await opened[Symbol.asyncDispose]()
-      return openStore({ folder: folder.path })
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
 
 /** What the next start would not find if the process died now: files without a row below where it begins to look. */
 function lostFiles(folder: string): string[] {
@@ -61,14 +43,14 @@ function lostFiles(folder: string): string[] {
   }
 }
 
-function uncleanOf({ db }: Awaited<ReturnType<typeof open>>): unknown {
+function uncleanOf({ db }: Awaited<ReturnType<typeof openWithThread>>): unknown {
   const value = "SELECT value FROM meta WHERE key = 'unclean_directory'"
   return db.reader.prepare(value).pluck().get()
 }
 
 test('block files in large numbers have their rows from the thread', async () => {
   using _limits = withLimits({ filesPerDirectory: 64, storeBatchWeight: 4, storeAsideWeight: 40 })
-  await using opened = await open()
+  await using opened = await openWithThread()
   const blocks = leaves(400, 1, LARGE)
   const root = parent(...blocks)
   const before = await ownChanges(opened.db)
@@ -104,7 +86,7 @@ test('no file is ever without a row below the directory the next start looks fro
     syncs += 1
     if (syncs % 7 === 0) await delay(30)
   }
-  await using opened = await open(before)
+  await using opened = await openWithThread({ files: createFilePort({ before }) })
   state.folder = opened.folder
   const uploads = [1, 2, 3].map(async (seed) => {
     await using lease = opened.store.lease()
@@ -127,7 +109,11 @@ test('no file is ever without a row below the directory the next start looks fro
 })
 
 /** Blocks whose files were cut short, and others, put together while the store is looked at. */
-async function mended(look: () => void, opened: Awaited<ReturnType<typeof open>>, old: Block[]) {
+async function mended(
+  look: () => void,
+  opened: Awaited<ReturnType<typeof openWithThread>>,
+  old: Block[],
+) {
   for (const { bytes } of old) {
     const name = blockFileName(bytes)
     const path = (await blockFiles(opened.folder)).find((file) => file.endsWith(name)) ?? ''
@@ -164,7 +150,7 @@ test('nor when files that are damaged are replaced', async () => {
     await delay(20)
     look()
   }
-  await using opened = await open(before)
+  await using opened = await openWithThread({ files: createFilePort({ before }) })
   const old = leaves(24, 1, 66_000)
   await store(opened.store, ...old)
   state.folder = opened.folder
@@ -188,7 +174,7 @@ test('nor while a collection takes files beside an import', async () => {
       if (state.folder !== '') lost.push(...lostFiles(state.folder))
     }
   }
-  await using opened = await open(before)
+  await using opened = await openWithThread({ files: createFilePort({ before }) })
   const kept = leaves(20, 1, 66_000)
   await store(opened.store, ...kept, ...leaves(60, 2, 66_000))
   state.folder = opened.folder

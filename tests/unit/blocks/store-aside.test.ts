@@ -3,40 +3,22 @@ import { expect, test } from 'vitest'
 import { blockIndex } from '../../../src/blocks/block-index.ts'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
 import { unpackLinks } from '../../../src/db/packed-links.ts'
-import { openStore, type StoreInit, temporaryFolder } from '../../support/block-store.ts'
+import { openStore, temporaryFolder } from '../../support/block-store.ts'
 import { noise } from '../../support/content.ts'
 import { type Block, collectAll, leaf, markRoot, parent, putAll, store, stored } from './dags.ts'
 import {
   accountsAreRight,
   allRead,
   leaves,
+  openWithThread,
   ownChanges,
   storingThreads,
   threadRuns,
 } from './storing-thread.ts'
 
-async function open(init: Omit<StoreInit, 'folder'> = {}) {
-  await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await temporaryFolder())
-  const threads = stack.use(storingThreads())
-  const opened = stack.use(await openStore({ ...init, folder: folder.path }))
-  await threadRuns(opened.db)
-  const all = stack.move()
-  return {
-    ...opened,
-    started: threads.started,
-    path: `${folder.path}/blocks.db`,
-    reopen: async () => {
-      await opened[Symbol.asyncDispose]()
-      return openStore({ folder: folder.path })
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
 test('thousands of small blocks are stored by the thread, and are there after a restart', async () => {
-  await using opened = await open()
-  expect(opened.started).toHaveLength(1)
+  await using opened = await openWithThread()
+  expect(opened.threads).toHaveLength(1)
   const blocks = leaves(6000)
   const before = await ownChanges(opened.db)
   {
@@ -59,7 +41,7 @@ test('thousands of small blocks are stored by the thread, and are there after a 
 test('each is told of once it is durable, and once', async () => {
   const told = new Map<string, number>()
   const onStored = (cid: CID) => told.set(`${cid}`, (told.get(`${cid}`) ?? 0) + 1)
-  await using opened = await open({ onStored })
+  await using opened = await openWithThread({ onStored })
   const blocks = leaves(3000)
   await store(opened.store, ...blocks)
   expect(told.size).toBe(3000)
@@ -67,7 +49,7 @@ test('each is told of once it is durable, and once', async () => {
 })
 
 test('inner nodes have their links, before their children and behind them, in one batch and in several', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks } = opened
   const groups = Array.from({ length: 40 }, (_, at) => leaves(100, at + 1))
   const middle = groups.map((group) => parent(...group))
@@ -91,7 +73,7 @@ test('inner nodes have their links, before their children and behind them, in on
 })
 
 test('a block that only a link named, and one without bytes', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks } = opened
   const children = leaves(1500)
   const empty = leaf(0, 0)
@@ -111,7 +93,7 @@ test('a block that only a link named, and one without bytes', async () => {
 })
 
 test('damaged blocks are written anew, and their marks go', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks, db } = opened
   const all = leaves(2000)
   await store(blocks, ...all)
@@ -127,7 +109,7 @@ test('damaged blocks are written anew, and their marks go', async () => {
 })
 
 test('blocks put as raw and as dag-pb in one batch are one row each, with their links', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks } = opened
   const nodes = leaves(800).map((child) => parent(child))
   await using lease = blocks.lease()
@@ -152,7 +134,7 @@ test('blocks put as raw and as dag-pb in one batch are one row each, with their 
 })
 
 test('the same blocks by several leases at once are stored once', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const all = leaves(4000)
   const uploads = [all, all.toReversed(), all.slice(1000), all].map(async (blocks) => {
     await using lease = opened.store.lease()
@@ -198,7 +180,7 @@ test('in memory no thread is started, and all is stored just the same', async ()
 })
 
 test('the totals that are read are of one moment, whatever the thread commits meanwhile', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const all = leaves(9000)
   const torn: unknown[] = []
   let running = true
@@ -219,7 +201,7 @@ test('the totals that are read are of one moment, whatever the thread commits me
 })
 
 test('a collection marks what the thread has stored', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const all = leaves(1500)
   const root = parent(...all)
   await store(opened.store, ...all, root, ...leaves(1500, 2))
@@ -231,7 +213,7 @@ test('a collection marks what the thread has stored', async () => {
 })
 
 test('blocks of one size of which one has a row are stored as any others', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks, db } = opened
   const group = leaves(2400)
   const three = group.filter((_, at) => [0, 1200, 2399].includes(at))
@@ -247,7 +229,7 @@ test('blocks of one size of which one has a row are stored as any others', async
 })
 
 test('a node finds the rows of a run it names, whether the run was stored at once or one by one', async () => {
-  await using opened = await open()
+  await using opened = await openWithThread()
   const { store: blocks, db } = opened
   const groups = [leaves(1000, 1), leaves(1000, 2)]
   const [taken] = groups[1] ?? []

@@ -7,9 +7,39 @@ import type { Lease } from '../../../src/blocks/lease.ts'
 import { limits } from '../../../src/core/limits.ts'
 import type { Database } from '../../../src/db/database.ts'
 import { unpackLinks } from '../../../src/db/packed-links.ts'
-import { rawCid } from '../../support/block-store.ts'
+import { openStore, rawCid, type StoreInit, temporaryFolder } from '../../support/block-store.ts'
 import { noise, sameBytes } from '../../support/content.ts'
-import type { Block } from './dags.ts'
+import { type Block, store } from './dags.ts'
+
+/** A store in a folder of its own, with the thread that stores blocks running. */
+export async function openWithThread(init: Omit<StoreInit, 'folder'> = {}) {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  const threads = stack.use(storingThreads())
+  const opened = stack.use(await openStore({ ...init, folder: folder.path }))
+  await threadRuns(opened.db)
+  const all = stack.move()
+  return {
+    ...opened,
+    threads: threads.started,
+    folder: folder.path,
+    path: `${folder.path}/blocks.db`,
+    reopen: async () => {
+      await opened[Symbol.asyncDispose]()
+      return openStore({ folder: folder.path })
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}
+
+/** The same, with what is told of as stored from here on; the -wal is begun, and the thread knows the file. */
+export async function openTelling(init: Omit<StoreInit, 'folder'> = {}) {
+  const told: string[] = []
+  const opened = await openWithThread({ onStored: (cid) => told.push(`${cid}`), ...init })
+  await store(opened.store, ...leaves(1300, 1000))
+  told.length = 0
+  return { ...opened, told }
+}
 
 /** Waits until the thread that stores blocks runs. */
 export async function threadRuns(db: Database): Promise<void> {
