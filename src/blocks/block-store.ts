@@ -118,7 +118,9 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     this.#generations = new Generations(blockIndex.meta(db.reader, 'epoch'))
     this.#inlineBytes =
       files === undefined ? limits.maxBlockBytes : (init.inlineBytes ?? limits.inlineBlockBytes)
-    const intake = new Intake({ db, files, generations: this.#generations, writers })
+    const generations = this.#generations
+    const onStored = (stored: readonly Pending[]) => this.#stored(stored)
+    const intake = new Intake({ db, files, generations, writers, onStored })
     const damage = new Damage(db)
     this.#intake = intake
     const pending = () => intake.keys()
@@ -307,7 +309,6 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     const replaces = row?.directory ?? undefined
     const pending = new Pending({ cid, key, size: bytes.byteLength, bytes, content, replaces })
     if (cid.code !== RAW) pending.addLinks(cid.code, links)
-    pending.onSettled((settled) => settled === undefined && this.#stored(pending))
     this.#keys?.added(key)
     this.#intake.add(pending)
     this.#files?.opened.forget(key)
@@ -327,13 +328,18 @@ export class BlockStore implements LocalBlocks, AsyncDisposable {
     return { pending, fresh: false }
   }
 
-  #stored({ cid, size }: Pending): void {
-    this.#metrics?.blocksWritten.inc()
-    this.#metrics?.blockBytesWritten.inc(size)
-    try {
-      this.#onStored?.(cid)
-    } catch {
-      // The block is stored, whatever becomes of the news.
+  #stored(stored: readonly Pending[]): void {
+    let bytes = 0
+    for (const { size } of stored) bytes += size
+    this.#metrics?.blocksWritten.inc(stored.length)
+    this.#metrics?.blockBytesWritten.inc(bytes)
+    if (this.#onStored === undefined) return
+    for (const { cid } of stored) {
+      try {
+        this.#onStored(cid)
+      } catch {
+        // The block is stored, whatever becomes of the news.
+      }
     }
   }
 

@@ -23,6 +23,8 @@ export type IntakeInit = {
   readonly generations: Pick<Generations, 'current'>
   /** Files written at the same time. */
   readonly writers: number
+  /** Blocks that were not here before are durable, and nobody has been told yet. */
+  readonly onStored: (stored: readonly Pending[]) => void
 }
 
 /**
@@ -34,6 +36,7 @@ export class Intake {
   readonly #files: FileBlocks | undefined
   readonly #generations: IntakeInit['generations']
   readonly #slots: Slots
+  readonly #onStored: IntakeInit['onStored']
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
@@ -46,12 +49,15 @@ export class Intake {
   readonly #packer = new BlockPacker()
   /** As the index has it. */
   #unclean = UNKNOWN
+  /** Batches that were handed to the thread so far. */
+  #asides = 0
 
-  constructor({ db, files, generations, writers }: IntakeInit) {
+  constructor({ db, files, generations, writers, onStored }: IntakeInit) {
     this.#db = db
     this.#files = files
     this.#generations = generations
     this.#slots = new Slots(writers)
+    this.#onStored = onStored
   }
 
   find(key: string): Pending | undefined {
@@ -237,7 +243,9 @@ export class Intake {
   /** Until it is committed nobody knows what the index has of the directories. */
   async #storeAside(batch: readonly Pending[]): Promise<void> {
     let unclean = UNKNOWN
+    let turn = 0
     const begin = () => {
+      turn = ++this.#asides
       unclean = this.#lowestUnclean(batch)
       const meta: [MetaKey, number][] = []
       if (unclean !== this.#unclean) meta.push(['unclean_directory', unclean])
@@ -246,7 +254,8 @@ export class Intake {
       return { epoch: this.#enterEpoch(batch), blocks, meta }
     }
     const onCommitted = () => {
-      this.#unclean = unclean
+      // The thread may have the next one by now, which will write another.
+      if (turn === this.#asides) this.#unclean = unclean
     }
     await this.#db.storeAside(begin, onCommitted)
   }
@@ -297,6 +306,7 @@ export class Intake {
   }
 
   #finish(batch: readonly Pending[]): void {
+    this.#onStored(batch.filter(isFresh))
     for (const entry of batch) {
       this.#pending.delete(entry.key)
       entry.settle()
@@ -356,6 +366,11 @@ function lowestDirectory(rows: readonly DeadRow[]): number | undefined {
 
 function memoryOf({ inFile, bytes }: Pending): number {
   return inFile || bytes === undefined ? 0 : bytes.byteLength
+}
+
+/** A block that was put, and not the row of one that is there. */
+function isFresh({ content }: Pending): boolean {
+  return content?.place !== 'stored'
 }
 
 function toWrite({ cid, content, links }: Pending): BlockWrite {

@@ -50,7 +50,7 @@ export class KeyFilter implements AsyncDisposable {
     // First, so that the key is in one that is begun now.
     if (this.#bits?.isOutgrown === true) this.#want()
     this.#bits?.add(key)
-    this.#next?.add(key)
+    this.#next?.addBeside(key)
   }
 
   /** A look-up found no row. */

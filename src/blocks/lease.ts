@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts'
 import { fileBytesOf } from '../db/store-blocks.ts'
 import type { Generation } from './generations.ts'
 import { inlineBlock, matches } from './multihash.ts'
-import type { Pending, Settled } from './pending.ts'
+import type { Listener, Pending } from './pending.ts'
 import type { Reservation } from './quota.ts'
 
 /** What a put found: an entry to wait for, or a block that is safely there. */
@@ -83,7 +83,7 @@ export class Lease implements AsyncDisposable {
       this.#throwFailure()
       checkBlock(cid, bytes, options.hashed ?? false)
       if (inlineBlock(cid) !== undefined) return undefined
-      const room = diskBytes(bytes)
+      const room = diskBytes(bytes.byteLength)
       const put = { cid, bytes, room, released: options.released ?? nothing }
       const asked = this.#reservation?.take(room)
       return asked === undefined ? this.#put(put) : asked.then(() => this.#put(put))
@@ -101,9 +101,9 @@ export class Lease implements AsyncDisposable {
   #admitted({ bytes, room, released }: Put, { pending, fresh }: Admission) {
     if (pending !== undefined && fresh) {
       this.#newBytes += bytes.byteLength
-      this.#bring(pending, room, released)
+      this.#bring(pending, released)
     } else {
-      if (pending !== undefined) this.#follow(pending)
+      if (pending !== undefined && !this.#open.has(pending)) this.#follow(pending)
       this.#reservation?.give(room)
       this.#reusedBytes += bytes.byteLength
       released()
@@ -158,32 +158,37 @@ export class Lease implements AsyncDisposable {
 
   /** A block that others bring, too, or brought. */
   #follow(pending: Pending): void {
-    if (this.#open.has(pending)) return
     this.#open.add(pending)
-    pending.onSettled((settled) => this.#ended(pending, settled))
+    pending.onSettled(this.#onEnded)
   }
 
   /**
    * A block of this lease: it has its room until it is stored, and counts as that. A file is dirty until
    * it is synced, and held until the system has its bytes; a block in the database until its row is.
    */
-  #bring(pending: Pending, room: number, released: () => void): void {
+  #bring(pending: Pending, released: () => void): void {
     const { size, inFile } = pending
     this.#open.add(pending)
     this.#dirty += size
     this.#held += size + OVERHEAD_BYTES
-    if (inFile) this.#watchFile(pending, released)
-    pending.onSettled((settled) => {
-      this.#reservation?.give(room)
-      this.#ended(pending, settled)
-      if (inFile) return
-      this.#dirty -= size
-      this.#letGo(size, released)
-    })
+    pending.released = released
+    if (inFile) this.#watchFile(pending)
+    pending.onSettled(this.#onStored)
   }
 
-  #watchFile({ size, copied, written }: Pending, released: () => void): void {
-    const letGo = () => this.#letGo(size, released)
+  /** A block of this lease has ended. */
+  readonly #onStored: Listener = (settled, pending) => {
+    const { size, inFile } = pending
+    this.#reservation?.give(diskBytes(size))
+    this.#onEnded(settled, pending)
+    if (inFile) return
+    this.#dirty -= size
+    this.#letGo(pending)
+  }
+
+  #watchFile(pending: Pending): void {
+    const { size, copied, written } = pending
+    const letGo = () => this.#letGo(pending)
     const clean = () => {
       this.#dirty -= size
       this.#look()
@@ -192,13 +197,13 @@ export class Lease implements AsyncDisposable {
     written.then(clean, clean)
   }
 
-  #letGo(size: number, released: () => void): void {
-    this.#held -= size + OVERHEAD_BYTES
-    released()
+  #letGo(pending: Pending): void {
+    this.#held -= pending.size + OVERHEAD_BYTES
+    pending.released()
     this.#look()
   }
 
-  #ended(pending: Pending, settled: Settled): void {
+  readonly #onEnded: Listener = (settled, pending) => {
     this.#open.delete(pending)
     if (settled === undefined) return
     this.#failure ??= settled.error
@@ -234,15 +239,15 @@ export class Lease implements AsyncDisposable {
 function nothing(): void {}
 
 /** What a block that is in memory takes beside its bytes: its CID, its entry, who waits for it. */
-const OVERHEAD_BYTES = 2048
+const OVERHEAD_BYTES = 1024
 
 /** What the rows of a block may take until they are in the database: pages of an index, in the -wal and there. */
 const ROW_BYTES = 16 * 1024
 
 /** What a block may take on the disk: its file, or its bytes in the -wal and in pages that are not full, and its rows. */
-function diskBytes({ byteLength }: Uint8Array): number {
-  if (byteLength > limits.inlineBlockBytes) return fileBytesOf(byteLength) + ROW_BYTES
-  return Math.ceil(byteLength * 2.25) + ROW_BYTES
+function diskBytes(size: number): number {
+  if (size > limits.inlineBlockBytes) return fileBytesOf(size) + ROW_BYTES
+  return Math.ceil(size * 2.25) + ROW_BYTES
 }
 
 function checkBlock(cid: CID, bytes: Uint8Array, hashed: boolean): void {

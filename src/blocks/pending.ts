@@ -23,7 +23,8 @@ const NO_LINKS: Links = new Map()
 const DONE = Promise.resolve()
 const WELL = { as: undefined }
 
-type Listener = (settled: Settled) => void
+/** Is told how a block's way ended. One for all blocks of a lease: a function for each would outlive its block. */
+export type Listener = (settled: Settled, pending: Pending) => void
 
 const NO_LISTENERS: readonly Listener[] = []
 
@@ -49,6 +50,8 @@ export class Pending {
   taken = false
   /** The epoch its row was written with; undefined before. */
   epoch: number | undefined
+  /** Called by the lease that brought it when its bytes are needed no more. */
+  released: () => void = nothing
   /** The bytes are where they belong and, in a file, synced. */
   written: Promise<void> = DONE
   #cid: CID | undefined
@@ -103,7 +106,7 @@ export class Pending {
 
   /** Calls `listener` when it has ended; at once where it has. */
   onSettled(listener: Listener): void {
-    if (this.#settled !== undefined) listener(this.#settled.as)
+    if (this.#settled !== undefined) listener(this.#settled.as, this)
     else if (this.#listener === undefined) this.#listener = listener
     else this.#others = [...this.#others, listener]
   }
@@ -111,8 +114,8 @@ export class Pending {
   settle(as?: Settled): void {
     if (this.#settled !== undefined) return
     this.#settled = as === undefined ? WELL : { as }
-    this.#listener?.(as)
-    for (const listener of this.#others) listener(as)
+    this.#listener?.(as, this)
+    for (const listener of this.#others) listener(as, this)
     this.#listener = undefined
     this.#others = NO_LISTENERS
   }
@@ -124,6 +127,8 @@ export class Pending {
     return promise
   }
 }
+
+function nothing(): void {}
 
 /** About how many tens of microseconds the commit of this block takes. */
 export function commitWeight({ links, content }: Pending): number {

@@ -41,13 +41,15 @@ export const limits = {
   /** Bytes one lease may have put and not yet synced. */
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
-  leaseHeldBytes: 8 * MIB,
+  leaseHeldBytes: 12 * MIB,
   /** Weight of the blocks in one transaction of the event loop (`commitWeight`): one of a kilobyte has 1.1. */
   storeBatchWeight: 400,
   /** The same of the thread that stores those which come by hundreds: some 20 ms of its time. */
   storeAsideWeight: 1200,
   /** Bytes of them after which it does not wait for more: a lease holds three times as many in memory. */
   storeAsideBytes: 2.5 * MIB,
+  /** Batches it has at once, the next one packed while it stores the other. */
+  storeAsideAtOnce: 2,
   /** Milliseconds a collection waits for leases that are open when it begins: what they may have met, it cannot take. */
   collectionPatienceMs: 2_000,
   /**

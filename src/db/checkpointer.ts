@@ -30,7 +30,7 @@ export class Checkpointer {
   #notBefore = 0
   /** Bytes of the -wal above which writes wait for the one that runs, and those that stay of its file. */
   #pauseAt = 0
-  #keptBytes: number = 2 * limits.walCheckpointBytes
+  #keptBytes = keptBytes(false)
   #used = false
 
   constructor(init: CheckpointerInit) {
@@ -63,7 +63,7 @@ export class Checkpointer {
     }
     const bound = aside ? limits.walAsideBytes : limits.walCheckpointBytes
     this.#pauseAt = Math.max(2 * bound, bytes + bound)
-    this.#keptBytes = Math.max(bound, 2 * limits.walCheckpointBytes)
+    this.#keptBytes = keptBytes(aside)
     if (performance.now() >= this.#notBefore) {
       if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
       else if (full || bytes > bound) this.#start(() => this.#checkpoint())
@@ -144,6 +144,14 @@ export class Checkpointer {
       details: { file: path },
     })
   }
+}
+
+/**
+ * While blocks come by hundreds all stays that the file may have grown to until it was copied: to cut that
+ * off takes 60 ms, in which nothing is written, and what comes next has to allocate it again.
+ */
+function keptBytes(aside: boolean): number {
+  return aside ? 3 * limits.walAsideBytes : 2 * limits.walCheckpointBytes
 }
 
 /** Nobody knows what of the database file is on the disk: the -wal, which has it all, may not be begun anew. */

@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts'
 import { type BlockWrite, FILE, INLINE, type Link } from './block-rows.ts'
 
 /**
@@ -9,8 +10,9 @@ export type PackedBlocks = { readonly numbers: Float64Array; readonly bytes: Sha
 /** What a block has that is stored already. */
 const STORED = 0
 
-/** Packs blocks; what was packed before may be written over: its memory is used again. */
+/** Packs blocks for `limits.storeAsideAtOnce` batches at once: the memory of older ones is used again. */
 export class BlockPacker {
+  readonly #pieces = Array.from({ length: limits.storeAsideAtOnce }, () => new SharedArrayBuffer(0))
   #bytes = new Uint8Array(new SharedArrayBuffer(0))
   #filled = 0
   #numbers: number[] = []
@@ -28,8 +30,11 @@ export class BlockPacker {
   #reserve(writes: readonly BlockWrite[]): void {
     let total = 0
     for (const write of writes) total += bytesOf(write)
-    if (total <= this.#bytes.byteLength) return
-    this.#bytes = new Uint8Array(new SharedArrayBuffer(total))
+    const oldest = this.#pieces.shift()
+    const large = oldest !== undefined && oldest.byteLength >= total
+    const piece = large ? oldest : new SharedArrayBuffer(total)
+    this.#pieces.push(piece)
+    this.#bytes = new Uint8Array(piece)
   }
 
   #add({ multihash, content, links }: BlockWrite): void {

@@ -156,7 +156,7 @@ export const sweepQueries = {
     let after = from.after
     while (performance.now() < until) {
       const rows = keyPage.all(db, after, ROWS)
-      for (const { multihash } of rows) bits.add(keyOfMultihash(multihash))
+      for (const { multihash } of rows) bits.addBeside(keyOfMultihash(multihash))
       if (rows.length < ROWS) return { after: undefined }
       after = rows.at(-1)?.id ?? after
     }

@@ -39,8 +39,8 @@ export class WriteQueue {
   readonly #onFailure: (error: PrsmError) => void
   #waiting: (Job | AsideJob)[] = []
   #committed: (Job | AsideJob)[] = []
-  /** A batch that another thread commits: nothing else is written until it ends. */
-  #aside: Promise<void> | undefined
+  /** Batches that another thread commits, one after the other: nothing else is written until they end. */
+  readonly #asides = new Set<Promise<void>>()
   #scheduled = false
   #paused = false
   #syncing = false
@@ -69,7 +69,10 @@ export class WriteQueue {
     })
   }
 
-  /** In its turn and alone, `runAside` lets another thread commit; its promise ends with that. */
+  /**
+   * In its turn, `runAside` lets another thread commit; its promise ends with that. The next of its kind may
+   * be begun before, so that the thread need not wait for this one: it takes them in their order.
+   */
   addAside(runAside: () => Promise<void>): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       this.#enqueue({ runAside, resolve: () => resolve(), reject, value: undefined })
@@ -89,7 +92,7 @@ export class WriteQueue {
   /** No batch begins until `resume`. Resolves when none is half-way: one of this thread is one turn of the event loop. */
   async pause(): Promise<void> {
     this.#paused = true
-    await this.#aside
+    await Promise.all(this.#asides)
   }
 
   resume(): void {
@@ -122,7 +125,7 @@ export class WriteQueue {
   }
 
   #idle(): boolean {
-    const nothingIsWritten = this.#waiting.length === 0 && this.#aside === undefined
+    const nothingIsWritten = this.#waiting.length === 0 && this.#asides.size === 0
     return nothingIsWritten && this.#committed.length === 0 && !this.#syncing
   }
 
@@ -143,7 +146,9 @@ export class WriteQueue {
   }
 
   #mayBegin(): boolean {
-    return this.#waiting.length > 0 && !this.#paused && this.#aside === undefined
+    if (this.#waiting.length === 0 || this.#paused) return false
+    const most = this.#nextAside === undefined ? 1 : limits.storeAsideAtOnce
+    return this.#asides.size < most
   }
 
   /** The next job, where another thread is to commit it. */
@@ -156,7 +161,11 @@ export class WriteQueue {
     const aside = this.#nextAside
     if (aside === undefined) return void this.#runBatch()
     this.#waiting.shift()
-    this.#aside = this.#runAside(aside)
+    const running = this.#runAside(aside).finally(() => {
+      this.#asides.delete(running)
+      this.#schedule()
+    })
+    this.#asides.add(running)
   }
 
   /** What a thread that failed may have committed is synced, too: the next put may meet it. */
@@ -167,14 +176,12 @@ export class WriteQueue {
     } catch (error) {
       failed = { error }
     }
-    this.#aside = undefined
     this.#full = failed !== undefined && isFull(failed.error)
     // It has waited for all of them: each would wait as long again.
     if (failed !== undefined && isLocked(failed.error)) this.#refuseWaiting(failed.error)
     const settle = failed === undefined ? job : rejecting(job, failed.error)
     if (this.#failure === undefined) this.#acknowledge([settle])
     else job.reject(this.#failure)
-    this.#schedule()
   }
 
   #runBatch(): void {

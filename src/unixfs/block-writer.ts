@@ -9,7 +9,7 @@ export type PutBlock = {
 }
 
 /** What a small block costs beside its bytes while it is on its way. */
-const OVERHEAD_BYTES = 1024
+const OVERHEAD_BYTES = 16 * 1024
 
 /**
  * Hashes blocks and hands them to the store without waiting for each: the next block is hashed

@@ -3,7 +3,7 @@ import { RAW } from '../core/cid.ts'
 import { PrsmError } from '../core/errors.ts'
 import type { BlockWriter } from './block-writer.ts'
 import { type ChunkOptions, chunksOf } from './chunks.ts'
-import { UNIXFS_PROFILE } from './profile.ts'
+import { FILE_FANOUT, UNIXFS_PROFILE } from './profile.ts'
 
 /** A file that is stored: `bytes` of content, `dagBytes` of all its blocks (what its link's Tsize says). */
 export type ImportedFile = { readonly cid: CID; readonly bytes: number; readonly dagBytes: number }
@@ -50,16 +50,13 @@ export async function writeTree(
 ): Promise<ImportedFile> {
   // Loaded when the first large file comes: it takes 27 MB and a quarter of a second.
   const { unixfs } = await import('@helia/unixfs')
-  const files = unixfs({ blockstore: storeOf(writer) }).addAll([{ content: chunks }], {
+  const files = unixfs({ blockstore: storeOf(writer) }).addAll([{ content: [] }], {
     profile: UNIXFS_PROFILE,
-    // Content arrives here in chunks, and one file needs no tree around it.
-    chunkValidator: (source) => source,
-    chunker: (source) => source,
+    // One file needs no tree around it.
     treeBuilder: (source) => source,
     fileImportConcurrency: 1,
-    // Leaves are handed to the store as they come: what the importer gathers are the CIDs.
-    blockWriteConcurrency: CIDS_AT_ONCE,
-    bufferImporter: (file) => writeLeaves(writer, file.content),
+    // Its chunks come here and not by the importer, which takes five generators to hand on each of them.
+    layout: (_, makeNode) => layOut(leavesOf(writer, chunks), makeNode),
   })
   for await (const { cid, size, unixfs: node } of files) {
     if (node !== undefined) return { cid, bytes: Number(node.fileSize()), dagBytes: Number(size) }
@@ -67,23 +64,41 @@ export async function writeTree(
   throw new PrsmError('INTERNAL', 'the importer gave no file')
 }
 
-const CIDS_AT_ONCE = 64
+/** A leaf or a node above, as the importer takes it to make the next one of. */
+type Child = { readonly cid: CID; readonly size: bigint }
 
-/** As the importer takes it. The block it would need for a file of one leaf only: that does not come here. */
-type Leaf = { readonly cid: CID; readonly size: bigint; readonly block: Uint8Array }
-
-const NO_BLOCK = new Uint8Array(0)
-
-async function* writeLeaves(
+async function* leavesOf(
   writer: BlockWriter,
   chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<() => Promise<Leaf>, void, void> {
+): AsyncGenerator<Child[], void, void> {
+  let leaves: Child[] = []
   for await (const chunk of chunks) {
-    await writer.room()
-    const cid = writer.write(RAW, chunk)
-    const leaf = { cid, size: BigInt(chunk.byteLength), block: NO_BLOCK }
-    yield () => Promise.resolve(leaf)
+    const room = writer.room()
+    if (room !== undefined) await room
+    leaves.push({ cid: writer.write(RAW, chunk), size: BigInt(chunk.byteLength) })
+    if (leaves.length < FILE_FANOUT) continue
+    yield leaves
+    leaves = []
   }
+  if (leaves.length > 0) yield leaves
+}
+
+type MakeNode<Node extends Child> = (children: Child[]) => Promise<Node>
+
+/** The balanced layout: nodes over the leaves, and over those, until one is above all. */
+async function layOut<Node extends Child>(
+  groups: AsyncIterable<Child[]>,
+  makeNode: MakeNode<Node>,
+): Promise<Node> {
+  const nodes: Node[] = []
+  for await (const children of groups) nodes.push(await makeNode(children))
+  const [root] = nodes
+  if (root === undefined) throw new PrsmError('INTERNAL', 'a file without a chunk is no tree')
+  return nodes.length === 1 ? root : await layOut(grouped(nodes), makeNode)
+}
+
+async function* grouped(nodes: readonly Child[]): AsyncGenerator<Child[], void, void> {
+  for (let at = 0; at < nodes.length; at += FILE_FANOUT) yield nodes.slice(at, at + FILE_FANOUT)
 }
 
 /** The importer's view of the store: it only ever puts, the nodes above the leaves. */

@@ -7,6 +7,9 @@ export const UNIXFS_PROFILE = 'unixfs-v1-2025'
 /** Bytes of a chunk; only the last of a file is smaller. */
 export const CHUNK_BYTES = 1_048_576
 
+/** Children of one node of a file. */
+export const FILE_FANOUT = 1024
+
 /** Bytes of a folder's block above which it becomes a HAMT (equal is still flat). */
 export const FLAT_FOLDER_BYTES = 262_144
 

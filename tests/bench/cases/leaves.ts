@@ -28,6 +28,7 @@ function ours(path: string, count: number): Adder<'library'> {
     async add(bench) {
       await using store = await bench.work.folder('leaves')
       await using program = await startStore(store.path, bench)
+      await program.call('warmUp', { leafBytes: LEAF_BYTES }, bench.timeoutMs)
       await bench.work.settle()
       const file = { path, leafBytes: LEAF_BYTES }
       const added = await program.call('importLeaves', file, bench.timeoutMs)

@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { CID } from 'multiformats/cid'
 import type { Lease } from '../../../src/blocks/lease.ts'
@@ -15,16 +16,32 @@ export async function importLeaves(
   lease: Lease,
   file: LeafImport,
 ): Promise<{ readonly cid: CID; readonly leaves: number }> {
+  const count = { leaves: 0 }
+  return { cid: await importTree(lease, leavesOf(file, count)), leaves: count.leaves }
+}
+
+/** The same of leaves that nobody has yet. */
+export async function importNewLeaves(
+  lease: Lease,
+  { leaves, leafBytes }: { readonly leaves: number; readonly leafBytes: number },
+): Promise<void> {
+  await importTree(lease, newLeaves(randomFillSync(new Uint8Array(leaves * leafBytes)), leafBytes))
+}
+
+async function importTree(lease: Lease, leaves: AsyncIterable<Uint8Array>): Promise<CID> {
   const put = (cid: CID, bytes: Uint8Array) => lease.put(cid, bytes, { hashed: true })
   const writer = new BlockWriter({ put })
   try {
-    const count = { leaves: 0 }
-    const { cid } = await writeTree(writer, leavesOf(file, count))
+    const { cid } = await writeTree(writer, leaves)
     await writer.settle()
-    return { cid, leaves: count.leaves }
+    return cid
   } finally {
     await writer.idle()
   }
+}
+
+async function* newLeaves(bytes: Uint8Array, leafBytes: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += leafBytes) yield bytes.subarray(at, at + leafBytes)
 }
 
 /** New memory for each piece: the store keeps its leaves for a while. */

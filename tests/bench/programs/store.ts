@@ -6,7 +6,7 @@ import { assemble, type Parts } from '../../../src/node/assemble.ts'
 import { keepForGood } from '../../../src/pins/rows.ts'
 import { BlockWriter } from '../../../src/unixfs/block-writer.ts'
 import { POOL_THREADS } from '../environment.ts'
-import { importLeaves, type LeafImport } from './leaf-importer.ts'
+import { importLeaves, importNewLeaves, type LeafImport } from './leaf-importer.ts'
 import { numberedBlock, numberedCid } from './numbered-blocks.ts'
 import { serve } from './serve.ts'
 
@@ -15,6 +15,7 @@ import { serve } from './serve.ts'
 let parts: Parts
 
 const SAMPLE = 20_000
+const WARM_UP_LEAVES = 8192
 /** Pins of one write. */
 const PINS = 1000
 
@@ -26,6 +27,13 @@ const methods = {
 
   async close(_: Record<string, never>) {
     await parts[Symbol.asyncDispose]()
+  },
+
+  /** Loads what is loaded with the first file, and starts the threads: the start of Kubo's command does not count either. */
+  async warmUp({ leafBytes }: { readonly leafBytes: number }) {
+    await using lease = parts.blocks.lease()
+    await importNewLeaves(lease, { leaves: WARM_UP_LEAVES, leafBytes })
+    await lease.sync()
   },
 
   /** A file, durable when it is told. */

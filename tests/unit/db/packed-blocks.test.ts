@@ -145,16 +145,28 @@ describe('what is packed is given back', () => {
 })
 
 describe('memory', () => {
-  test('is used again for a batch that is not larger, and is larger where it has to be', () => {
+  test('is used again for the batch after the next that is not larger, and is larger where it has to be', () => {
     const packer = new BlockPacker()
     const large = packer.pack([inline(noise(34), noise(5000))])
+    const other = packer.pack([inline(noise(34), noise(5000))])
     const small = packer.pack([inline(noise(34, 2), noise(10))])
     const same = packer.pack([inline(noise(34, 3), noise(5000, 4))])
+    expect(other.bytes).not.toBe(large.bytes)
     expect(small.bytes).toBe(large.bytes)
-    expect(same.bytes).toBe(large.bytes)
+    expect(same.bytes).toBe(other.bytes)
     const larger = packer.pack([inline(noise(34), noise(5001))])
     expect(larger.bytes).not.toBe(large.bytes)
     expect(larger.bytes.byteLength).toBe(34 + 5001)
+  })
+
+  test('a batch stays as it is while the next one is packed', () => {
+    const packer = new BlockPacker()
+    for (let seed = 1; seed <= 50; seed += 1) {
+      const batch = randomBatch(seed)
+      const packed = packer.pack(batch)
+      packer.pack(randomBatch(seed + 1000))
+      expect(unpacked(packed)).toEqual(batch)
+    }
   })
 
   test('a batch that was unpacked is not seen in the next, smaller one', () => {
