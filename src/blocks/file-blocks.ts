@@ -200,7 +200,7 @@ async function writeSynced(
     onWritten(await file.writeSummed(bytes, { segmentBytes }))
     await file.datasync()
   } finally {
-    await file.close()
+    await file.closeWritten()
   }
 }
 

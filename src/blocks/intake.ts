@@ -40,7 +40,8 @@ export class Intake {
   readonly #pending = new Map<string, Pending>()
   #ready: Pending[] = []
   #readyWeight = 0
-  /** Of those among them that are in memory until they are stored. */
+  /** Those among them that are in memory until they are stored, and their bytes. */
+  #readySmall = 0
   #readyBytes = 0
   /** Batches that are being committed. */
   #committing = 0
@@ -151,7 +152,7 @@ export class Intake {
   /** Many blocks that come at once are stored by another thread: it would be more than half of this one's work. */
   #commitBatch(): void {
     const { storeBatchWeight, storeAsideWeight } = limits
-    const aside = this.#readyWeight > storeBatchWeight && this.#db.canStoreAside()
+    const aside = this.#readyWeight > storeBatchWeight && this.#canStoreAside()
     const batch = this.#takeBatch(aside ? storeAsideWeight : storeBatchWeight)
     this.#committing += 1
     this.#commit(batch, aside)
@@ -194,14 +195,25 @@ export class Intake {
   #enqueue(entry: Pending): void {
     this.#ready.push(entry)
     this.#readyWeight += commitWeight(entry)
-    this.#readyBytes += memoryOf(entry)
+    this.#countSmall(entry, 1)
     const { storeBatchWeight, storeAsideWeight, storeAsideBytes } = limits
     if (this.#readyWeight < storeBatchWeight) return
     const gathers =
       this.#readyWeight < storeAsideWeight &&
       this.#readyBytes < storeAsideBytes &&
-      this.#db.canStoreAside()
+      this.#canStoreAside()
     if (!gathers) this.#commitBatch()
+  }
+
+  /** Rows of files alone are few, however large what they belong to: no thread is started for them. */
+  #canStoreAside(): boolean {
+    return this.#db.canStoreAside({ start: this.#readySmall >= limits.storeAsideBlocks })
+  }
+
+  #countSmall({ inFile, bytes }: Pending, by: 1 | -1): void {
+    if (inFile || bytes === undefined) return
+    this.#readySmall += by
+    this.#readyBytes += by * bytes.byteLength
   }
 
   #takeBatch(most: number): Pending[] {
@@ -209,7 +221,7 @@ export class Intake {
     let count = 0
     for (const entry of this.#ready) {
       weight += commitWeight(entry)
-      this.#readyBytes -= memoryOf(entry)
+      this.#countSmall(entry, -1)
       entry.taken = true
       count += 1
       if (weight >= most) break
@@ -362,10 +374,6 @@ function lowestDirectory(rows: readonly DeadRow[]): number | undefined {
     if (directory !== null) lowest = Math.min(lowest ?? directory, directory)
   }
   return lowest
-}
-
-function memoryOf({ inFile, bytes }: Pending): number {
-  return inFile || bytes === undefined ? 0 : bytes.byteLength
 }
 
 /** A block that was put, and not the row of one that is there. */

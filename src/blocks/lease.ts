@@ -42,8 +42,8 @@ const NO_OPTIONS: PutOptions = {}
 
 /**
  * A scope for writing blocks. After `sync()` every block it put *or met* is durable. Disposing it
- * lets go: blocks that were put stay, collectable. At most 64 MiB are put and not yet synced, 8 MiB
- * of them still in memory.
+ * lets go: blocks that were put stay, collectable. At most 64 MiB are put and not yet synced, 8 MiB of
+ * files and 12 MiB of small blocks of them still in memory.
  */
 export class Lease implements AsyncDisposable {
   readonly #store: LeaseStore
@@ -52,7 +52,9 @@ export class Lease implements AsyncDisposable {
   readonly #open = new Set<Pending>()
   #failure: unknown
   #dirty = 0
+  /** Bytes that are in memory, of blocks that become files and of those that do not. */
   #held = 0
+  #small = 0
   #room: PromiseWithResolvers<void> | undefined
   #newBytes = 0
   #reusedBytes = 0
@@ -170,7 +172,8 @@ export class Lease implements AsyncDisposable {
     const { size, inFile } = pending
     this.#open.add(pending)
     this.#dirty += size
-    this.#held += size + OVERHEAD_BYTES
+    if (inFile) this.#held += size
+    else this.#small += size + OVERHEAD_BYTES
     pending.released = released
     if (inFile) this.#watchFile(pending)
     pending.onSettled(this.#onStored)
@@ -198,7 +201,9 @@ export class Lease implements AsyncDisposable {
   }
 
   #letGo(pending: Pending): void {
-    this.#held -= pending.size + OVERHEAD_BYTES
+    const { size, inFile } = pending
+    if (inFile) this.#held -= size
+    else this.#small -= size + OVERHEAD_BYTES
     pending.released()
     this.#look()
   }
@@ -215,7 +220,9 @@ export class Lease implements AsyncDisposable {
   }
 
   #hasRoom(): boolean {
-    return this.#dirty <= limits.leaseDirtyBytes && this.#held <= limits.leaseHeldBytes
+    const { leaseDirtyBytes, leaseHeldBytes, leaseSmallBytes } = limits
+    const filesFit = this.#dirty <= leaseDirtyBytes && this.#held <= leaseHeldBytes
+    return filesFit && this.#small <= leaseSmallBytes
   }
 
   /** Waits with all other puts of the lease until it has room again. Throws what a block failed with. */
@@ -238,7 +245,7 @@ export class Lease implements AsyncDisposable {
 
 function nothing(): void {}
 
-/** What a block that is in memory takes beside its bytes: its CID, its entry, who waits for it. */
+/** What a small block that is in memory takes beside its bytes: its CID, its entry, who waits for it. */
 const OVERHEAD_BYTES = 1024
 
 /** What the rows of a block may take until they are in the database: pages of an index, in the -wal and there. */

@@ -41,12 +41,19 @@ export const limits = {
   /** Bytes one lease may have put and not yet synced. */
   leaseDirtyBytes: 64 * MIB,
   /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
-  leaseHeldBytes: 12 * MIB,
+  leaseHeldBytes: 8 * MIB,
+  /**
+   * The same of small blocks, with what they take beside their bytes: while two batches of them are with
+   * the thread that stores them a third is synced and a fourth gathers.
+   */
+  leaseSmallBytes: 12 * MIB,
   /** Weight of the blocks in one transaction of the event loop (`commitWeight`): one of a kilobyte has 1.1. */
   storeBatchWeight: 400,
   /** The same of the thread that stores those which come by hundreds: some 20 ms of its time. */
   storeAsideWeight: 1200,
-  /** Bytes of them after which it does not wait for more: a lease holds three times as many in memory. */
+  /** Small blocks among them for which it is started. */
+  storeAsideBlocks: 100,
+  /** Bytes of them after which it does not wait for more: a lease holds four times as many in memory. */
   storeAsideBytes: 2.5 * MIB,
   /** Batches it has at once, the next one packed while it stores the other. */
   storeAsideAtOnce: 2,
@@ -57,7 +64,7 @@ export const limits = {
    * each): many are being written, and most are new. At least this share of the blocks that are stored:
    * a look-up takes as long as another thread takes to read the keys of three.
    */
-  keyFilterMisses: 1_000,
+  keyFilterMisses: 4_000,
   keyFilterMissShare: 1 / 8,
   /** Keys there is room for at first, and bytes at most: those of 16,777,216 keys. */
   keyFilterKeys: 1_048_576,

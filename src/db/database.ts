@@ -48,10 +48,10 @@ export interface Database extends AsyncDisposable {
    */
   write<T>(job: (writer: Connection) => NotPromise<T>): Promise<T>
   /**
-   * True when `storeAside` has its thread; else that is started, where there is one: until it runs, and in
-   * memory, blocks are stored by `write`.
+   * True when `storeAside` has its thread; else that is started, where there is one and `start` says so: until
+   * it runs, and in memory, blocks are stored by `write`.
    */
-  canStoreAside(): boolean
+  canStoreAside(options: { readonly start: boolean }): boolean
   /**
    * Stores blocks in a transaction of their own that another thread runs, while nothing else is written.
    * `batch` is called when their turn has come, `onCommitted` before anything else is written. Resolves and
@@ -127,8 +127,8 @@ class OpenDatabase implements Database {
     return this.#queue.add<T>(job as (writer: Connection) => T)
   }
 
-  canStoreAside(): boolean {
-    return this.#file?.init.worker.readyToStore() ?? false
+  canStoreAside({ start }: { readonly start: boolean }): boolean {
+    return this.#file?.init.worker.readyToStore(start) ?? false
   }
 
   storeAside(batch: () => StoreBlocks, onCommitted: () => void): Promise<void> {

@@ -22,8 +22,8 @@ type Waiting = { resolve(value: unknown): void; reject(error: PrsmError): void }
 export interface DatabaseWorker extends AsyncDisposable {
   /** Rejects with the operation's `PrsmError`, with INTERNAL when the thread dies, with NODE_CLOSED after `close`. */
   request<Name extends OperationName>(name: Name, input: Input<Name>): Promise<Output<Name>>
-  /** True when the thread that stores blocks runs; else it is started: until then they are stored without it. */
-  readyToStore(): boolean
+  /** True when the thread that stores blocks runs; else `start` has it started: until then they are stored without it. */
+  readyToStore(start: boolean): boolean
   /** Waits for what was asked and ends the threads. */
   close(): Promise<void>
 }
@@ -42,8 +42,8 @@ class DatabaseThreads implements DatabaseWorker {
     return this.#tending.request(name, input)
   }
 
-  readyToStore(): boolean {
-    return this.#storing.start()
+  readyToStore(start: boolean): boolean {
+    return start ? this.#storing.start() : this.#storing.isReady
   }
 
   async close(): Promise<void> {

@@ -115,6 +115,11 @@ class DescriptorFile implements OpenFile {
     await this.#counter.enter('close', this.#path)
     await done((callback) => fs.close(this.#descriptor, callback))
   }
+
+  async closeWritten(): Promise<void> {
+    await this.#counter.enter('close', this.#path)
+    fs.closeSync(this.#descriptor)
+  }
 }
 
 async function readInThread(

@@ -8,7 +8,10 @@ export type PutBlock = {
   put(cid: CID, bytes: Uint8Array): Promise<unknown> | undefined
 }
 
-/** What a small block costs beside its bytes while it is on its way. */
+/**
+ * What counts for a block beside its bytes while its put is waited for. Much: a few hundred small ones that
+ * wait are enough, those that need not are the lease's to gather.
+ */
 const OVERHEAD_BYTES = 16 * 1024
 
 /**

@@ -152,4 +152,8 @@ class ShortFile implements OpenFile {
   close(): Promise<void> {
     return this.#file.close()
   }
+
+  closeWritten(): Promise<void> {
+    return this.#file.closeWritten()
+  }
 }

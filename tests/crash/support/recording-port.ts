@@ -142,6 +142,10 @@ class RecordingFile implements OpenFile {
   close(): Promise<void> {
     return this.#init.file.close()
   }
+
+  closeWritten(): Promise<void> {
+    return this.#init.file.closeWritten()
+  }
 }
 
 /** A sync takes its time: other things happen between its begin and its end. */

@@ -13,5 +13,6 @@ export function useSmallLimits(): void {
     walAsideBytes: 384 * 1024,
     storeBatchWeight: 2,
     storeAsideWeight: 4,
+    storeAsideBlocks: 1,
   })
 }

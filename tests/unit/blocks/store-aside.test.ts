@@ -14,6 +14,7 @@ import {
   ownChanges,
   storingThreads,
   threadRuns,
+  withLimits,
 } from './storing-thread.ts'
 
 test('thousands of small blocks are stored by the thread, and are there after a restart', async () => {
@@ -164,6 +165,19 @@ test('until the thread runs, the event loop stores what comes', async () => {
   accountsAreRight(opened)
 })
 
+test('files alone start no thread, small blocks by hundreds do', async () => {
+  using _limits = withLimits({ storeBatchWeight: 40 })
+  using threads = storingThreads()
+  await using folder = await temporaryFolder()
+  await using opened = await openStore({ folder: folder.path })
+  const files = leaves(200, 1, 100 * 1024)
+  await store(opened.store, ...files, parent(...files))
+  expect(threads.started).toEqual([])
+  await store(opened.store, ...leaves(200, 2))
+  expect(threads.started).toHaveLength(1)
+  accountsAreRight(opened)
+})
+
 test('in memory no thread is started, and all is stored just the same', async () => {
   using threads = storingThreads()
   await using opened = await openStore({ folder: null })
@@ -171,7 +185,7 @@ test('in memory no thread is started, and all is stored just the same', async ()
   const root = parent(...all)
   await using lease = opened.store.lease()
   await putAll(lease, [root, ...all])
-  expect(opened.db.canStoreAside()).toBe(false)
+  expect(opened.db.canStoreAside({ start: true })).toBe(false)
   expect(threads.started).toEqual([])
   expect(opened.store.totals().blocks).toBe(3001)
   expect(await opened.store.missingBelow(root.cid, { lease, atMost: 1 })).toEqual([])

@@ -43,7 +43,7 @@ export async function openTelling(init: Omit<StoreInit, 'folder'> = {}) {
 
 /** Waits until the thread that stores blocks runs. */
 export async function threadRuns(db: Database): Promise<void> {
-  while (!db.canStoreAside()) await delay(2)
+  while (!db.canStoreAside({ start: true })) await delay(2)
 }
 
 /** The threads of this process that store blocks, as they start. */
