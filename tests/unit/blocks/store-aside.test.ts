@@ -166,14 +166,14 @@ test('until the thread runs, the event loop stores what comes', async () => {
 })
 
 test('files alone start no thread, small blocks by hundreds do', async () => {
-  using _limits = withLimits({ storeBatchWeight: 40 })
+  using _limits = withLimits({ storeBatchWeight: 150 })
   using threads = storingThreads()
   await using folder = await temporaryFolder()
   await using opened = await openStore({ folder: folder.path })
   const files = leaves(200, 1, 100 * 1024)
   await store(opened.store, ...files, parent(...files))
   expect(threads.started).toEqual([])
-  await store(opened.store, ...leaves(200, 2))
+  await store(opened.store, ...leaves(300, 2))
   expect(threads.started).toHaveLength(1)
   accountsAreRight(opened)
 })
