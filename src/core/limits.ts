@@ -61,8 +61,9 @@ export const limits = {
   collectionPatienceMs: 2_000,
   /**
    * Look-ups of blocks to be put that find none, until the keys of all blocks are kept in memory (16 bits
-   * each): many are being written, and most are new. At least this share of the blocks that are stored:
-   * a look-up takes as long as another thread takes to read the keys of three.
+   * each): many are being written, and most are new. To start the thread that reads them takes as long as
+   * thousands of look-ups. At least this share of the blocks that are stored: a look-up takes as long as that
+   * thread takes to read the keys of three.
    */
   keyFilterMisses: 4_000,
   keyFilterMissShare: 1 / 8,
