@@ -3,7 +3,7 @@ import { limits } from '../core/limits.ts'
 import { type BlockRow, type BlockWrite, FILE, type MetaKey } from '../db/block-rows.ts'
 import type { Connection, Database } from '../db/database.ts'
 import { KnownIds } from '../db/known-ids.ts'
-import { BlockPacker } from '../db/packed-blocks.ts'
+import { BlockPacker, type PackedBlocks } from '../db/packed-blocks.ts'
 import { setMeta, storeBlocks } from '../db/store-blocks.ts'
 import type { DeadRow } from '../db/sweep-queries.ts'
 import { blockIndex, removeBlock } from './block-index.ts'
@@ -50,7 +50,7 @@ export class Intake {
   readonly #packer = new BlockPacker()
   /** As the index has it. */
   #unclean = UNKNOWN
-  /** Batches that were handed to the thread so far. */
+  /** Batches whose turn with the thread has come so far. */
   #asides = 0
 
   constructor({ db, files, generations, writers, onStored }: IntakeInit) {
@@ -256,16 +256,18 @@ export class Intake {
   async #storeAside(batch: readonly Pending[]): Promise<void> {
     let unclean = UNKNOWN
     let turn = 0
+    let packed: PackedBlocks | undefined
     const begin = () => {
       turn = ++this.#asides
       unclean = this.#lowestUnclean(batch)
       const meta: [MetaKey, number][] = []
       if (unclean !== this.#unclean) meta.push(['unclean_directory', unclean])
       this.#unclean = UNKNOWN
-      const blocks = this.#packer.pack(batch.map(toWrite))
-      return { epoch: this.#enterEpoch(batch), blocks, meta }
+      packed = this.#packer.pack(batch.map(toWrite))
+      return { epoch: this.#enterEpoch(batch), blocks: packed, meta }
     }
     const onCommitted = () => {
+      if (packed !== undefined) this.#packer.release(packed)
       // The thread may have the next one by now, which will write another.
       if (turn === this.#asides) this.#unclean = unclean
     }

@@ -34,7 +34,10 @@ export interface OpenFile {
   datasync(): Promise<void>
   size(): Promise<number>
   close(): Promise<void>
-  /** The same of a file that was written and still has its name: that takes microseconds, less than a way to another thread. */
+  /**
+   * The same of a file that was written and still has its name: a local file system has nothing to do then,
+   * which takes less than a way to another thread.
+   */
   closeWritten(): Promise<void>
 }
 

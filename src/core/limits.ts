@@ -40,7 +40,7 @@ export const limits = {
   storageReserveShare: 1 / 20,
   /** Bytes one lease may have put and not yet synced. */
   leaseDirtyBytes: 64 * MIB,
-  /** Bytes of them that are still in memory: few enough to stay in the processor's cache until they are written. */
+  /** Bytes of them that are still in memory and go to files: few enough to stay in the processor's cache until they are written. */
   leaseHeldBytes: 8 * MIB,
   /**
    * The same of small blocks, with what they take beside their bytes: while two batches of them are with
@@ -51,8 +51,8 @@ export const limits = {
   storeBatchWeight: 400,
   /** The same of the thread that stores those which come by hundreds: some 20 ms of its time. */
   storeAsideWeight: 1200,
-  /** Small blocks among them for which it is started. */
-  storeAsideBlocks: 100,
+  /** Small blocks among them for which it is started: the inner nodes of a few large files are none. */
+  storeAsideBlocks: 12,
   /** Bytes of them after which it does not wait for more: a lease holds four times as many in memory. */
   storeAsideBytes: 2.5 * MIB,
   /** Batches it has at once, the next one packed while it stores the other. */

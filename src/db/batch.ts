@@ -12,7 +12,7 @@ export type Job = {
   value: unknown
 }
 
-/** A batch that another thread commits, alone. */
+/** A batch that another thread commits, in a transaction of its own. */
 export type AsideJob = Omit<Job, 'run'> & { readonly runAside: () => Promise<void> }
 
 export function isAside(job: Job | AsideJob): job is AsideJob {

@@ -20,6 +20,9 @@ const LITTLE_BYTES = 1024 * 1024
 /** Milliseconds until a checkpoint that failed, or that a reader held up, is tried again. */
 const RETRY_MS = 1000
 
+/** Milliseconds without blocks by hundreds after which no more of them are expected. */
+const QUIET_MS = 1000
+
 /**
  * Keeps the -wal short, by way of the worker: its syncs are never on the writer's thread. One
  * checkpoint at a time; the queue waits for the last part of it only.
@@ -31,6 +34,10 @@ export class Checkpointer {
   /** Bytes of the -wal above which writes wait for the one that runs, and those that stay of its file. */
   #pauseAt = 0
   #keptBytes = keptBytes(false)
+  /** What may stand in the file since it was last begun anew. */
+  #leftBytes = keptBytes(false)
+  /** When blocks last came by hundreds. */
+  #asideAt = Number.NEGATIVE_INFINITY
   #used = false
 
   constructor(init: CheckpointerInit) {
@@ -61,18 +68,25 @@ export class Checkpointer {
       if (bytes >= this.#pauseAt) void queue.pause()
       return
     }
+    const now = performance.now()
     const bound = aside ? limits.walAsideBytes : limits.walCheckpointBytes
     this.#pauseAt = Math.max(2 * bound, bytes + bound)
     this.#keptBytes = keptBytes(aside)
-    if (performance.now() >= this.#notBefore) {
-      if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
-      else if (full || bytes > bound) this.#start(() => this.#checkpoint())
-    }
+    if (aside) this.#asideAt = now
+    if (now < this.#notBefore) return
+    if (frames === checkpointed && (frames > 0 || this.#used)) this.#start(() => this.#restart())
+    else if (full || bytes > bound || this.#isTooLong(now)) this.#start(() => this.#checkpoint())
+  }
+
+  /** What blocks by hundreds left of the file goes with the first write after them. */
+  #isTooLong(now: number): boolean {
+    return this.#leftBytes > keptBytes(false) && now - this.#asideAt > QUIET_MS
   }
 
   /** All that was committed before the call is in the database file afterwards. */
   async run(): Promise<void> {
     while (this.#running !== undefined) await this.#running
+    this.#keptBytes = keptBytes(false)
     await this.#begin(() => this.#checkpoint())
   }
 
@@ -113,12 +127,12 @@ export class Checkpointer {
   async #checkpoint(): Promise<void> {
     for (let pass = 0; pass < PASSES; pass += 1) {
       await this.#copy()
-      if (this.#leftBytes() <= LITTLE_BYTES) break
+      if (this.#uncopiedBytes() <= LITTLE_BYTES) break
     }
     await this.#restart()
   }
 
-  #leftBytes(): number {
+  #uncopiedBytes(): number {
     const { wal } = this.#init
     const { frames, checkpointed } = wal.state()
     return wal.bytes(frames - checkpointed)
@@ -138,7 +152,11 @@ export class Checkpointer {
   async #restart(): Promise<void> {
     const { worker, path, queue } = this.#init
     await queue.pause()
-    if (await worker.request('restartWal', { path, keptBytes: this.#keptBytes })) return
+    const kept = this.#keptBytes
+    if (await worker.request('restartWal', { path, keptBytes: kept })) {
+      this.#leftBytes = kept
+      return
+    }
     throw new PrsmError('STORE_LOCKED', `${path}: a reader holds up the checkpoint`, {
       hint: 'end the program that reads this file; the node goes on meanwhile',
       details: { file: path },

@@ -53,8 +53,9 @@ export interface Database extends AsyncDisposable {
    */
   canStoreAside(options: { readonly start: boolean }): boolean
   /**
-   * Stores blocks in a transaction of their own that another thread runs, while nothing else is written.
-   * `batch` is called when their turn has come, `onCommitted` before anything else is written. Resolves and
+   * Stores blocks in a transaction of their own that another thread runs, while nothing but others of the
+   * kind is written, each after the other. `batch` is called when their turn has come, the thread may have one
+   * before it; `onCommitted` in the order of the turns, and before any job of `write` runs. Resolves and
    * rejects as `write` does.
    */
   storeAside(batch: () => StoreBlocks, onCommitted: () => void): Promise<void>
@@ -137,7 +138,7 @@ class OpenDatabase implements Database {
     return this.#queue.addAside(async () => {
       file.checkpointer.touch()
       const { worker, path } = file.init
-      await worker.request('storeBlocks', { path, batch: batch() })
+      await worker.request('storeBlocks', { path, batch: batch(), askedAt: Date.now() })
       onCommitted()
     })
   }

@@ -1,4 +1,3 @@
-import { limits } from '../core/limits.ts'
 import { type BlockWrite, FILE, INLINE, type Link } from './block-rows.ts'
 
 /**
@@ -10,9 +9,9 @@ export type PackedBlocks = { readonly numbers: Float64Array; readonly bytes: Sha
 /** What a block has that is stored already. */
 const STORED = 0
 
-/** Packs blocks for `limits.storeAsideAtOnce` batches at once: the memory of older ones is used again. */
+/** Packs blocks, into memory that was given back where that is large enough. */
 export class BlockPacker {
-  readonly #pieces = Array.from({ length: limits.storeAsideAtOnce }, () => new SharedArrayBuffer(0))
+  readonly #free: SharedArrayBuffer[] = []
   #bytes = new Uint8Array(new SharedArrayBuffer(0))
   #filled = 0
   #numbers: number[] = []
@@ -27,14 +26,17 @@ export class BlockPacker {
     return packed
   }
 
+  /** Takes back what a batch had, which nobody reads any more. A batch that failed may keep it. */
+  release({ bytes }: PackedBlocks): void {
+    this.#free.push(bytes)
+  }
+
   #reserve(writes: readonly BlockWrite[]): void {
     let total = 0
     for (const write of writes) total += bytesOf(write)
-    const oldest = this.#pieces.shift()
-    const large = oldest !== undefined && oldest.byteLength >= total
-    const piece = large ? oldest : new SharedArrayBuffer(total)
-    this.#pieces.push(piece)
-    this.#bytes = new Uint8Array(piece)
+    const free = this.#free.pop()
+    const fits = free !== undefined && free.byteLength >= total
+    this.#bytes = new Uint8Array(fits ? free : new SharedArrayBuffer(total))
   }
 
   #add({ multihash, content, links }: BlockWrite): void {

@@ -16,6 +16,7 @@ export class Wal {
   readonly #file: OpenFile
   readonly #noop: Sqlite.Statement<[], { log: number; checkpointed: number }>
   readonly #frameBytes: number
+  #last: WalState = { frames: 0, checkpointed: 0 }
 
   private constructor(file: OpenFile, writer: Connection) {
     this.#file = file
@@ -38,9 +39,11 @@ export class Wal {
     }
   }
 
+  /** As it was when another thread's commit hides it for a moment: SQLite tells -1 then. */
   state(): WalState {
-    const { log, checkpointed } = this.#noop.get() ?? { log: 0, checkpointed: 0 }
-    return { frames: Math.max(log, 0), checkpointed: Math.max(checkpointed, 0) }
+    const { log, checkpointed } = this.#noop.get() ?? { log: -1, checkpointed: -1 }
+    if (log >= 0) this.#last = { frames: log, checkpointed: Math.max(checkpointed, 0) }
+    return this.#last
   }
 
   /** Bytes of the frames that count; the file may be longer, from before. */

@@ -1,5 +1,6 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { PrsmError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import type { MetaKey } from './block-rows.ts'
 import { type Connection, openStoringConnection, openWorkerConnection } from './connection.ts'
 import { KnownIds } from './known-ids.ts'
@@ -72,6 +73,14 @@ export type StoreBlocks = {
   readonly meta: readonly (readonly [MetaKey, number])[]
 }
 
+type StoreRequest = File & { readonly batch: StoreBlocks; readonly askedAt: number }
+
+/** Clocks are set: never more than the limit. */
+function patienceFrom(askedAt: number): number {
+  const left = limits.writeLockMs - (Date.now() - askedAt)
+  return Math.round(Math.max(0, Math.min(left, limits.writeLockMs)))
+}
+
 type Storing = { readonly connection: Connection; readonly ids: KnownIds }
 
 /** What blocks are stored with, by path, opened at the first use. */
@@ -85,8 +94,13 @@ function storingIn(path: string): Storing {
   return opened
 }
 
-function store({ connection, ids }: Storing, { epoch, blocks, meta }: StoreBlocks): void {
+function store(
+  { connection, ids }: Storing,
+  { epoch, blocks, meta }: StoreBlocks,
+  patienceMs: number,
+): void {
   ids.enter(epoch)
+  connection.pragma(`busy_timeout = ${patienceMs}`)
   connection.prepare('BEGIN IMMEDIATE').run()
   try {
     for (const { run, blocks: some } of unpackParts(blocks)) {
@@ -134,9 +148,13 @@ export const operations = {
     return true
   },
 
-  /** Commits a batch of blocks. No other write may run beside it; who asked syncs it. */
-  storeBlocks({ path, batch }: File & { readonly batch: StoreBlocks }): void {
-    store(storingIn(path), batch)
+  /**
+   * Commits a batch of blocks. No other write may run beside it; who asked syncs it. Who has locked the file
+   * is waited for, `limits.writeLockMs` from `askedAt` (as of `Date.now`) on: the batch before it may have
+   * waited for the same.
+   */
+  storeBlocks({ path, batch, askedAt }: StoreRequest): void {
+    store(storingIn(path), batch, patienceFrom(askedAt))
   },
 
   /** Answers a question of a collection, one of `sweepQueries`: `Database.ask` has their types, which name a driver's. */

@@ -29,7 +29,10 @@ const methods = {
     await parts[Symbol.asyncDispose]()
   },
 
-  /** Loads what is loaded with the first file, and starts the threads: the start of Kubo's command does not count either. */
+  /**
+   * Loads what is loaded with the first file, starts the threads and begins the -wal: the start of Kubo's
+   * command does not count either.
+   */
   async warmUp({ leafBytes }: { readonly leafBytes: number }) {
     await using lease = parts.blocks.lease()
     await importNewLeaves(lease, { leaves: WARM_UP_LEAVES, leafBytes })

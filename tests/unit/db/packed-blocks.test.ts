@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DAG_PB, RAW } from '../../../src/core/cid.ts'
 import { type BlockWrite, FILE, INLINE, type Link } from '../../../src/db/block-rows.ts'
 import { BlockPacker, type PackedBlocks, unpackParts } from '../../../src/db/packed-blocks.ts'
@@ -145,15 +145,18 @@ describe('what is packed is given back', () => {
 })
 
 describe('memory', () => {
-  test('is used again for the batch after the next that is not larger, and is larger where it has to be', () => {
+  test('is used again when it was given back, for what is not larger, and is larger where it has to be', () => {
     const packer = new BlockPacker()
     const large = packer.pack([inline(noise(34), noise(5000))])
     const other = packer.pack([inline(noise(34), noise(5000))])
-    const small = packer.pack([inline(noise(34, 2), noise(10))])
-    const same = packer.pack([inline(noise(34, 3), noise(5000, 4))])
     expect(other.bytes).not.toBe(large.bytes)
+    packer.release(large)
+    const small = packer.pack([inline(noise(34, 2), noise(10))])
     expect(small.bytes).toBe(large.bytes)
+    packer.release(other)
+    const same = packer.pack([inline(noise(34, 3), noise(5000, 4))])
     expect(same.bytes).toBe(other.bytes)
+    packer.release(same)
     const larger = packer.pack([inline(noise(34), noise(5001))])
     expect(larger.bytes).not.toBe(large.bytes)
     expect(larger.bytes.byteLength).toBe(34 + 5001)
@@ -164,9 +167,27 @@ describe('memory', () => {
     for (let seed = 1; seed <= 50; seed += 1) {
       const batch = randomBatch(seed)
       const packed = packer.pack(batch)
-      packer.pack(randomBatch(seed + 1000))
+      const next = packer.pack(randomBatch(seed + 1000))
       expect(unpacked(packed)).toEqual(batch)
+      packer.release(packed)
+      packer.release(next)
     }
+  })
+
+  test('a batch stays as it is when there is no memory for the next, either', () => {
+    const packer = new BlockPacker()
+    const [first, second] = [randomBatch(1), randomBatch(2)]
+    packer.release(packer.pack(first))
+    const packed = packer.pack(first)
+    const { SharedArrayBuffer: real } = globalThis
+    vi.stubGlobal('SharedArrayBuffer', function none() {
+      throw new RangeError('Array buffer allocation failed')
+    })
+    expect(() => packer.pack(second)).toThrow(RangeError)
+    vi.unstubAllGlobals()
+    expect(globalThis.SharedArrayBuffer).toBe(real)
+    packer.pack(second)
+    expect(unpacked(packed)).toEqual(first)
   })
 
   test('a batch that was unpacked is not seen in the next, smaller one', () => {
