@@ -1,10 +1,13 @@
 import * as fs from 'node:fs'
 import { isPrsmError } from '../core/errors.ts'
-import { done, result } from './callbacks.ts'
+import { result } from './callbacks.ts'
 import { fileError } from './file-error.ts'
 import { flagsOf, gotShorter, type LocalRegularFile, notRegular } from './read-file.ts'
 
-/** All of a small file at once, in memory of its own. Throws as `readFilePieces` does. */
+/**
+ * All of a small file at once, in memory of its own. What the system has in memory of a file that is open it
+ * is asked on this thread: the way to another takes longer than the answer. Throws as `readFilePieces` does.
+ */
 export async function readSmallFile(file: LocalRegularFile): Promise<Uint8Array> {
   const { path } = file
   try {
@@ -12,7 +15,7 @@ export async function readSmallFile(file: LocalRegularFile): Promise<Uint8Array>
     try {
       return await readAll(descriptor, file)
     } finally {
-      await done((back) => fs.close(descriptor, back))
+      fs.closeSync(descriptor)
     }
   } catch (error) {
     throw isPrsmError(error) ? error : fileError(error, path, 'read')
@@ -20,8 +23,7 @@ export async function readSmallFile(file: LocalRegularFile): Promise<Uint8Array>
 }
 
 async function readAll(descriptor: number, file: LocalRegularFile): Promise<Uint8Array> {
-  const stats = await result<fs.Stats>((back) => fs.fstat(descriptor, back))
-  if (!stats.isFile()) throw notRegular(file.path)
+  if (!fs.fstatSync(descriptor).isFile()) throw notRegular(file.path)
   const bytes = Buffer.allocUnsafeSlow(file.bytes)
   for (let filled = 0; filled < bytes.byteLength; ) {
     const left = bytes.byteLength - filled
