@@ -28,7 +28,7 @@ type Put = {
   readonly cid: CID
   readonly bytes: Uint8Array
   readonly room: number
-  readonly released: () => void
+  readonly released: (() => void) | undefined
 }
 
 export type PutOptions = {
@@ -86,7 +86,7 @@ export class Lease implements AsyncDisposable {
       checkBlock(cid, bytes, options.hashed ?? false)
       if (inlineBlock(cid) !== undefined) return undefined
       const room = diskBytes(bytes.byteLength)
-      const put = { cid, bytes, room, released: options.released ?? nothing }
+      const put = { cid, bytes, room, released: options.released }
       const asked = this.#reservation?.take(room)
       return asked === undefined ? this.#put(put) : asked.then(() => this.#put(put))
     } catch (error) {
@@ -108,7 +108,7 @@ export class Lease implements AsyncDisposable {
       if (pending !== undefined && !this.#open.has(pending)) this.#follow(pending)
       this.#reservation?.give(room)
       this.#reusedBytes += bytes.byteLength
-      released()
+      released?.()
     }
     return this.#hasRoom() ? undefined : this.#awaitRoom()
   }
@@ -168,7 +168,7 @@ export class Lease implements AsyncDisposable {
    * A block of this lease: it has its room until it is stored, and counts as that. A file is dirty until
    * it is synced, and held until the system has its bytes; a block in the database until its row is.
    */
-  #bring(pending: Pending, released: () => void): void {
+  #bring(pending: Pending, released: Put['released']): void {
     const { size, inFile } = pending
     this.#open.add(pending)
     this.#dirty += size
@@ -204,7 +204,7 @@ export class Lease implements AsyncDisposable {
     const { size, inFile } = pending
     if (inFile) this.#held -= size
     else this.#small -= size + OVERHEAD_BYTES
-    pending.released()
+    pending.released?.()
     this.#look()
   }
 
@@ -242,8 +242,6 @@ export class Lease implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure
   }
 }
-
-function nothing(): void {}
 
 /** What a small block that is in memory takes beside its bytes: its CID, its entry, who waits for it. */
 const OVERHEAD_BYTES = 1024

@@ -51,7 +51,7 @@ export class Pending {
   /** The epoch its row was written with; undefined before. */
   epoch: number | undefined
   /** Called by the lease that brought it when its bytes are needed no more. */
-  released: () => void = nothing
+  released: (() => void) | undefined
   /** The bytes are where they belong and, in a file, synced. */
   written: Promise<void> = DONE
   #cid: CID | undefined
@@ -127,8 +127,6 @@ export class Pending {
     return promise
   }
 }
-
-function nothing(): void {}
 
 /** About how many tens of microseconds the commit of this block takes. */
 export function commitWeight({ links, content }: Pending): number {

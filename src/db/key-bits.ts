@@ -54,26 +54,22 @@ export class KeyBits {
 
   /** While nobody else adds: at a sixth of the price of what is safe beside others. */
   add(key: string): void {
-    let isNew = false
-    for (let probe = 1; probe <= PROBES; probe++) {
-      const bit = this.#bitOf(key, probe)
-      const mask = 1 << (bit & 31)
-      const word = this.#bits[bit >>> 5] ?? 0
-      if ((word & mask) !== 0) continue
-      this.#bits[bit >>> 5] = word | mask
-      isNew = true
-    }
-    if (isNew) this.#count[0] = this.count + 1
+    if (this.#set(key, or)) this.#count[0] = this.count + 1
   }
 
   addBeside(key: string): void {
+    if (this.#set(key, Atomics.or)) Atomics.add(this.#count, 0, 1)
+  }
+
+  /** Sets the bits of a key by `setBits`, which gives the word as it was; tells whether one was not set. */
+  #set(key: string, setBits: typeof or): boolean {
     let isNew = false
     for (let probe = 1; probe <= PROBES; probe++) {
       const bit = this.#bitOf(key, probe)
       const mask = 1 << (bit & 31)
-      if ((Atomics.or(this.#bits, bit >>> 5, mask) & mask) === 0) isNew = true
+      if ((setBits(this.#bits, bit >>> 5, mask) & mask) === 0) isNew = true
     }
-    if (isNew) Atomics.add(this.#count, 0, 1)
+    return isNew
   }
 
   /**
@@ -85,4 +81,11 @@ export class KeyBits {
     const low = (key.charCodeAt(at + 2) << 8) | key.charCodeAt(at + 3)
     return ((key.charCodeAt(at) << 24) | (key.charCodeAt(at + 1) << 16) | low) & this.#mask
   }
+}
+
+/** As `Atomics.or`, for who writes alone. */
+function or(words: Int32Array, at: number, mask: number): number {
+  const before = words[at] ?? 0
+  words[at] = before | mask
+  return before
 }
